@@ -146,14 +146,37 @@ def test_train_options_that_change_the_recipe(run, data, talk, monkeypatch):
         raise ParameterError("enough")
 
     monkeypatch.setattr(wl.recipes, "train_classifier", stub)
-    for more in ([], ["--in-talk"], ["--members", 3], ["--teachers", 2, "--members", 3]):
+    recipe = ["--recipe", "live"]
+    for more in (recipe, ["--in-talk", *recipe], ["--members", 3, *recipe], ["--teachers", 2, "--members", 2], []):
         assert run("train", data, "--clip-s", 0.5, "--background", talk, *more)[0] == 1
-    live = wl.recipes.Recipe.named("live")
+    live, few = (wl.recipes.Recipe.named(name) for name in ("live", "few"))
     members = dataclasses.replace(live, members=3)
-    assert calls == ["live", dataclasses.replace(live, alone=False), members, members.taught_by(2)]
+    two = dataclasses.replace(few.taught_by(2), members=2)
+    assert calls == ["live", dataclasses.replace(live, alone=False), members, two, "few"]
     status, _, err = run("train", data, "--in-talk")
     assert status == 2
     assert "--in-talk needs --background" in err
+
+
+def test_few_clips_have_several_networks_by_default(run, data, talk, monkeypatch):
+    """Many have one; what decides is told, and also decides for those who train without the command."""
+    calls = []
+
+    def stub(corpus, recipe, **options):
+        calls.append((len(corpus.train), recipe))
+        raise ParameterError("enough")
+
+    monkeypatch.setattr(wl.recipes, "train_classifier", stub)
+    train = ["train", data, "--clip-s", 0.5, "--background", talk]
+    told = run(*train)[2]
+    count = calls[0][0]
+    assert f"{count} clips are few: the recipe is few, of several networks; --recipe live trains one" in told
+    monkeypatch.setattr("wavenetlite.recipes.recipe.FEW_CLIPS", count)
+    assert "clips are few" not in run(*train)[2]
+    monkeypatch.setattr("wavenetlite.recipes.recipe.FEW_CLIPS", count + 1)
+    assert "clips are few" not in run(*train, "--quiet")[2]
+    assert "clips are few" not in run(*train, "--everything")[2]
+    assert [recipe for _, recipe in calls] == ["few", "live", "few", "live"]
 
 
 def test_train_refuses_its_own_clips(run, data):

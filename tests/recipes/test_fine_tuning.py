@@ -207,7 +207,7 @@ def test_what_a_recipe_trains():
     half = Recipe.named("commands", epochs=70)
     assert (half.epochs, half.teacher_epochs) == (70, 40)
     assert "1 teacher of" in dataclasses.replace(RECIPES["quick"], teachers=1).plan()
-    with pytest.raises(wl.ParameterError, match="recipe='fast' must be one of commands, live, digits, quick"):
+    with pytest.raises(wl.ParameterError, match="recipe='fast' must be one of commands, live, few, digits, quick"):
         Recipe.named("fast")
 
 

@@ -10,6 +10,7 @@ from wavenetlite.recipes import Recipe, train_classifier
 from wavenetlite.recipes import classifier_training as module
 from wavenetlite.recipes.alone import standing_alone, without_gate
 from wavenetlite.recipes.members import mean_of_members, members_of
+from wavenetlite.recipes.recipe import jsonable
 from wavenetlite.recipes.transfer import adapted
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.train import Clips, Corpus
@@ -164,3 +165,81 @@ def test_the_plan_says_how_many_are_trained():
     commands = dataclasses.replace(Recipe.named("commands"), members=2)
     assert commands.networks == 5
     assert commands.plan().endswith("then 2 of 140 epochs that learn from them")
+
+
+VARIED = dataclasses.replace(
+    TINY,
+    variations=[{}, {"waveforms": [{"type": "Gain", "low_db": -40.0, "high_db": -30.0}], "variants": 2}],
+)
+
+
+def test_members_learn_in_turn_from_what_the_variations_say(corpus, trained, monkeypatch):
+    """What is not varied stays as without: the first member is the same network."""
+    learned = []
+    fit = module.fit
+
+    def spied(model, source, *args, **options):
+        learned.append(source.clips.frames)
+        return fit(model, source, *args, **options)
+
+    monkeypatch.setattr(module, "fit", spied)
+    members = members_of(train_classifier(corpus, VARIED, reject=False).model)
+    assert [len(frames) for frames in learned] == [1, 2, 1]  # variants
+    loud, quiet, again = (float(frames.mean()) for frames in learned)
+    assert quiet < loud - 1
+    assert again == loud  # nothing is augmented in them
+    assert weights(members[0]) == weights(members_of(trained.model)[0])
+    assert weights(members[1]) != weights(members_of(trained.model)[1])
+
+
+def test_members_that_differ_have_made_up_words_of_their_own(corpus, monkeypatch):
+    made = []
+    more = module.more_unknown
+    monkeypatch.setattr(
+        module, "more_unknown", lambda *args, **options: made.append(more(*args, **options)) or made[-1]
+    )
+    clf = train_classifier(corpus, VARIED)
+    assert clf.priors == {"_unknown_": 0.0}
+    first, second, third = ({clip.tobytes() for clip in one.audio[32:]} for one in made[-3:])
+    assert min(len(first), len(second), len(third)) > 10
+    assert len(first & second) < 10  # a word reversed may be made twice
+    assert len(first & third) < 10
+    assert {one.y.tobytes() for one in made} == {made[0].y.tobytes()}
+
+
+def test_members_that_differ_resume_and_give_the_same_bytes(corpus, tmp_path, monkeypatch):
+    whole, restore, done = train_classifier(corpus, VARIED), module.Training.restore_priors, []
+
+    def broken(run, model):
+        done.append(model)
+        restore(run, model)
+        if len(done) == 2:
+            raise ZeroDivisionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module.Training, "restore_priors", broken)
+        with pytest.raises(ZeroDivisionError):
+            train_classifier(corpus, VARIED, folder=tmp_path)
+    resumed = train_classifier(corpus, VARIED, folder=tmp_path)
+    assert weights(resumed.model) == weights(whole.model)
+    assert resumed.info["recipe"]["variations"] == jsonable(VARIED.variations)
+    with pytest.raises(ParameterError, match=r"augmentation|audio"):
+        train_classifier(corpus, dataclasses.replace(VARIED, variations=VARIED.variations[::-1]), folder=tmp_path)
+
+
+def test_teachers_differ_as_members_do(corpus, monkeypatch):
+    numbers = []
+    vary = module.Training.vary
+    monkeypatch.setattr(module.Training, "vary", lambda run, number: numbers.append(number) or vary(run, number))
+    recipe = dataclasses.replace(VARIED, members=1).taught_by(2)
+    told = module.train_classifier(corpus, recipe)
+    assert numbers == [1, 1, 2, 1]
+    assert isinstance(told.model, wl.nn.FrequencyTCN)
+    assert recipe.plan().startswith("recipe tiny trains 3 networks, one after the other: 2 teachers (of different")
+
+
+def test_what_cannot_be_varied_is_refused_before_anything_is_trained(corpus, tmp_path):
+    wrong = dataclasses.replace(TINY, variations=[{}, {"epochs": 3}])
+    with pytest.raises(ParameterError, match=r"variations='epochs' must be one of waveforms"):
+        train_classifier(corpus, wrong, reject=False, folder=tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -106,8 +106,8 @@ def test_a_training_goes_on_where_it_was(corpus, tmp_path):
     recipe = dataclasses.replace(QUICK, teachers=1, teacher_epochs=2)
     whole = train_classifier(corpus, recipe)
     run = Training(recipe, corpus, corpus.train, corpus.valid, tmp_path, 0, None, True, False)
-    run.frames = run.augmented()
-    run.teacher(0)  # and then it was killed
+    run.vary(1)
+    run.teacher(1)  # and then it was killed
     resumed = train_classifier(corpus, recipe, folder=tmp_path)
     assert weights(resumed).tobytes() == weights(whole).tobytes()
 

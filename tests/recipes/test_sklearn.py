@@ -234,7 +234,7 @@ def test_another_seed_is_another_network():
 @pytest.mark.parametrize(("change", "said"), [
     ({"sr": 0}, "sr=0 must be a positive integer"),
     ({"clip_s": 0.0}, "clip_s=0.0 must be above 0"),
-    ({"recipe": "soup"}, "recipe='soup' must be one of commands, live, digits, quick"),
+    ({"recipe": "soup"}, "recipe='soup' must be one of commands, live, few, digits, quick"),
     ({"recipe": 3}, "recipe is a int"),
     ({"epochs": 0}, "epochs=0"),
     ({"batch_size": 3}, "shards=2 must divide batch_size=3"),

@@ -76,7 +76,8 @@ archive, recordings at any depth, several of these. Files that cannot be used
 are reported and skipped.
 
 The recipe `commands` trains four networks, three teachers and one that learns
-from them; `live` trains one, and is for --background. `quick` trains a small one,
+from them; `live` trains one, and is for --background, `few` two, where there
+are few clips. `quick` trains a small one,
 in seconds for a thousand clips, to see what the recordings are good for.
 --init begins with a trained classifier instead, such as a bundled one, for words
 of your own; --freeze leaves layers of it as they are.
@@ -107,13 +108,14 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--recipe",
         metavar="NAME",
         help=f"features, network and training: {', '.join(recipes.recipes())} (default: commands, or with --background"
-        " live)",
+        " live; few for less than 1,500 clips)",
     )
     parser.add_argument(
         "--members",
         type=positive,
         metavar="N",
-        help="train N networks, whose mean is the model: it mostly errs less, and costs N times as much (default: 1)",
+        help="train N networks, whose mean is the model: it mostly errs less, and costs N times as much (default: the"
+        " recipe's, 1, of few and digits 2)",
     )
     parser.add_argument(
         "--teachers",
@@ -184,6 +186,16 @@ def recipe_of(args: argparse.Namespace) -> str | recipes.Recipe:
     return dataclasses.replace(named if args.teachers is None else named.taught_by(args.teachers), **changes)
 
 
+def chosen_recipe(args: argparse.Namespace, corpus: Corpus) -> str:
+    """The name of the recipe where none is given; what depends on the number of clips is told."""
+    parts = [corpus.train, corpus.valid, corpus.test] if args.everything else [corpus.train]
+    clips = sum(map(len, parts))
+    name = recipes.default_recipe(args.background, clips)
+    if name == "few" and not args.quiet:
+        note(f"{clips:,} clips are few: the recipe is {name}, of several networks; --recipe live trains one")
+    return name
+
+
 def members_of(args: argparse.Namespace) -> int:
     """How many networks the model is the mean of."""
     return args.members or recipes.Recipe.named(args.recipe).members
@@ -192,9 +204,7 @@ def members_of(args: argparse.Namespace) -> int:
 def run(args: argparse.Namespace) -> int:
     out = check_folder(args.out, "--out")
     optional("scipy", "train", "wavenetlite train")  # told before the recordings are read
-    if args.recipe is None:
-        args.recipe = recipes.default_recipe(args.background)
-    if args.recipe not in recipes.recipes():
+    if args.recipe is not None and args.recipe not in recipes.recipes():
         raise UsageError(f"--recipe {args.recipe} must be one of {', '.join(recipes.recipes())}")
     if args.everything and args.hold_out_speaker is not None:
         raise UsageError("--everything leaves nothing to test on; --hold-out-speaker cannot be given with it")
@@ -216,6 +226,7 @@ def run(args: argparse.Namespace) -> int:
         everything = {"valid_part": 0, "test_part": 0}
         more = read_data([args.more], args, "reading more", sr=corpus.sr, clip_s=args.clip_s, **everything)
         corpus = corpus.with_training(more)
+    args.recipe = args.recipe or chosen_recipe(args, corpus)
     report_problems(corpus)
     if not args.quiet:
         note(str(corpus))

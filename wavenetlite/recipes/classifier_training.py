@@ -136,15 +136,17 @@ def train_classifier(
     ParameterError
         The corpus has no clips to train on, or does not fit the recipe.
     """
-    chosen = recipe_of(default_recipe(background) if recipe is None else recipe, Recipe, RECIPES)
     if not isinstance(corpus, Corpus):
         raise ArrayTypeError(f"corpus is a {type(corpus).__name__}; it must come from read_corpus")
     clips = Clips.concatenate([corpus.train, corpus.valid, corpus.test]) if everything else corpus.train
+    chosen = recipe_of(default_recipe(background, len(clips)) if recipe is None else recipe, Recipe, RECIPES)
     if not len(clips):
         raise ParameterError("corpus has no clips in its training part; it must have some")
     valid = None if everything or not len(corpus.valid) else corpus.valid
     count("seed", seed)
     positive_int("members", chosen.members)
+    for number in range(len(chosen.variations)):
+        chosen.of_member(number + 1)  # raises for what cannot be varied, before anything is trained
     if freeze and init is None:
         raise ParameterError(
             f"freeze={list(freeze)} needs init: layers with drawn weights would stay as they were drawn"
@@ -183,15 +185,17 @@ class Training:
         background: Background | None = None,
         reject: bool = True,
     ) -> None:
-        self.recipe, self.corpus, self.valid, self.folder = recipe, corpus, valid, folder
+        self.whole, self.corpus, self.valid, self.folder = recipe, corpus, valid, folder
+        self.recipe = recipe  # of the network that is trained now, where they differ
         self.made_unknown = reject and UNKNOWN not in corpus.labels
         self.labels = [*corpus.labels, *([UNKNOWN] if self.made_unknown else [])]
         self.seed, self.threads, self.resume, self.progress = seed, threads, resume, progress
         self.begin, self.freeze, self.callbacks = begin, freeze, callbacks
         self.learned_from = np.bincount(clips.y, minlength=len(self.labels))
-        self.clips = self.repeated(self.with_more_unknown(clips))
+        self.recorded, self.clips = clips, self.epoch_clips(clips, seed)
         self.features: Features = self.normalised(clips) if begin is None else begin.features
         self.frames: OnTheFly | Variants
+        self.number = 0  # of the network whose clips are augmented
         self.background: BackgroundSteps | None = None
         if background is not None:
             self.background = BackgroundSteps(background, self.labels, seed, progress)
@@ -210,14 +214,19 @@ class Training:
         """Train the teachers, then the final network, or each of its members."""
         if self.progress:
             print(self.recipe.plan(background=self.background is not None), file=sys.stderr, flush=True)
-        self.frames = self.augmented()
+        self.vary(1)
         if self.background is not None:
             change = self.transforms(self.recipe.waveforms, mixed=False)
             threads = self.threads or min(2, cpus())
             self.background.cut(self.clips, self.features, change, self.recipe.background_variants, threads)
-        recipe = self.recipe
-        teachers = [self.teacher(number) for number in range(recipe.teachers)]
-        model = mean_of_members([self.member(number, teachers) for number in range(1, recipe.members + 1)])
+        recipe, teachers, members = self.whole, [], []
+        for number in range(1, recipe.teachers + 1):
+            self.vary(number)
+            teachers.append(self.teacher(number))
+        for number in range(1, recipe.members + 1):
+            self.vary(number)
+            members.append(self.member(number, teachers))
+        model = mean_of_members(members)
         clf = AudioClassifier(
             self.features,
             standing_alone(model, self.features) if self.alone else model,
@@ -230,10 +239,23 @@ class Training:
         )
         return clf if self.background is None else self.background.quiet(clf, recipe.false_alarms_per_hour)
 
+    def vary(self, number: int) -> None:
+        """Take up the recipe of a member or teacher, from 1 on; where they differ, with augmented clips of its own."""
+        number = number if self.whole.variations else 1
+        if number == self.number:
+            return
+        self.number, seed = number, self.seed_of(number)
+        self.recipe = self.whole.of_member(number)
+        self.clips = self.epoch_clips(self.recorded, seed)
+        self.frames = self.augmented(seed)
+
+    def seed_of(self, number: int) -> int:
+        return self.seed + (number - 1) * MEMBER_SEEDS
+
     def member(self, number: int, teachers: Teachers) -> Module:
         """The network of a number from 1 on; those after the first begin with the hard negatives found last."""
         recipe, classes = self.recipe, len(self.labels)
-        seed, part = self.seed + (number - 1) * MEMBER_SEEDS, "" if number == 1 else f"-{number}"
+        seed, part = self.seed_of(number), "" if number == 1 else f"-{number}"
         model = self.network(self.labels, seed, number)
         if self.background is not None and not teachers and number == 1:
             self.scout(model)
@@ -249,7 +271,13 @@ class Training:
         self.restore_priors(model)
         return model
 
-    def with_more_unknown(self, clips: Clips) -> Clips:
+    def epoch_clips(self, clips: Clips, seed: int) -> Clips:
+        """The clips of an epoch: with more of unknown words, several times if they are fewer than the recipe wants."""
+        more = self.with_more_unknown(clips, seed)
+        times = -(-self.recipe.least_clips // len(more))
+        return more if times < 2 else more.select(np.tile(np.arange(len(more)), times))
+
+    def with_more_unknown(self, clips: Clips, seed: int) -> Clips:
         labels, recipe = self.labels, self.recipe
         spliced = made_clips(clips, self.corpus.labels) if self.made_unknown else recipe.unknown_spliced
         if UNKNOWN not in labels or (recipe.unknown_repeats, spliced) == (1, 0):
@@ -262,13 +290,8 @@ class Training:
         ]
         return more_unknown(
             clips, unknown, words, repeats=recipe.unknown_repeats, spliced=spliced, cut=self.made_unknown,
-            sr=self.corpus.sr, seed=self.seed,
+            sr=self.corpus.sr, seed=seed,
         )  # fmt: skip
-
-    def repeated(self, clips: Clips) -> Clips:
-        """The clips, several times if they are fewer than the recipe wants."""
-        times = -(-self.recipe.least_clips // len(clips))
-        return clips if times < 2 else clips.select(np.tile(np.arange(len(clips)), times))
 
     def restore_priors(self, model: Module) -> None:
         """Restore the priors of the corpus, which added clips have changed.
@@ -313,15 +336,15 @@ class Training:
         return [chosen.get(labels[at], 1.0) for at in label_of.tolist()]
 
     def teacher(self, number: int) -> Callable[[Floats, float], Floats]:
-        """A trained teacher: softmax probabilities of the labels for frames, at a temperature."""
+        """The trained teacher of a number: softmax probabilities of the labels for frames, at a temperature."""
         y, label_of = self.fine_classes() if self.recipe.words_apart else (self.clips.y, np.arange(len(self.labels)))
-        classes, seed = len(label_of), 1000 * (number + 1) + self.seed
+        classes, seed = len(label_of), 1000 * number + self.seed
         labels = self.labels
         model = self.network([*labels, *(f"word {n}" for n in range(classes - len(labels)))], seed)
         weights = self.class_weights(y, label_of)
         loss = CrossEntropy(label_smoothing=self.recipe.label_smoothing, class_weights=weights)
         source = self.source(y, classes)
-        self.fit(f"teacher-{number + 1}", model, source, None, loss, self.recipe.teacher_epochs, seed)
+        self.fit(f"teacher-{number}", model, source, None, loss, self.recipe.teacher_epochs, seed)
         to_labels = np.eye(len(self.labels))[label_of]
         self.mine(model, to_labels)
 
@@ -398,7 +421,7 @@ class Training:
             teacher=mean_and_label(teachers, recipe.temperature, recipe.label_smoothing) if teachers else None,
         )
 
-    def augmented(self) -> OnTheFly | Variants:
+    def augmented(self, seed: int) -> OnTheFly | Variants:
         """The augmented training clips."""
         recipe, change = self.recipe, self.transforms(self.recipe.waveforms)
         if not recipe.variants:
@@ -409,7 +432,7 @@ class Training:
                 self.features,
                 change,
                 recipe.variants,
-                seed=self.seed,
+                seed=seed,
                 threads=self.threads or min(2, cpus()),
                 progress=bar.share,
                 on_disk=isinstance(self.clips.audio, LazyAudio),
@@ -465,7 +488,7 @@ class Training:
     def info(self) -> dict[str, Any]:
         """The notes that are saved with the classifier."""
         return {
-            "recipe": jsonable(dataclasses.asdict(self.recipe)),
+            "recipe": jsonable(dataclasses.asdict(self.whole)),
             "seed": self.seed,
             "clips": int(self.learned_from.sum()),
             "corpus": self.corpus.layout,

@@ -13,6 +13,11 @@ from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 R = TypeVar("R")
 
+VARIABLE = ("waveforms", "frames", "variants", "network", "mixup", "label_smoothing", "lr", "weight_decay")
+"""What a recipe's members may do in other ways: what needs no other features, labels or epochs."""
+
+FEW_CLIPS = 1500
+"""Below so many, a background's default is several networks: epochs are cheap, and single networks err at random."""
 SCOUT = 0.4
 """Epochs after which hard negatives are searched where there are no teachers, by those that follow."""
 
@@ -55,6 +60,10 @@ class Recipe:
         Networks whose mean logits are those of the classifier, see `mean_of_members`. All learn from the same augmented
         clips, in orders of their own; with a background, those after the first begin with the hard negatives that the
         member before them found last.
+    variations
+        What members change of the recipe, in turn: ``variations[0]`` for the first, and after the last of them the
+        first again. Keys are names of `VARIABLE`, values replace the recipe's; an empty mapping changes nothing. Each
+        member then learns from augmented clips and made-up unknown words of its own, and so does each teacher.
     words_apart
         Whether teachers learn the words of ``_unknown_``, by file name, as separate classes.
     background_share, background_variants
@@ -101,6 +110,7 @@ class Recipe:
     teacher_epochs: int = 100
     temperature: float = 2.0
     members: int = 1
+    variations: Sequence[Mapping[str, Any]] = ()
     words_apart: bool = False
     class_weights: Literal["balanced"] | Mapping[str, float] | None = None
     background_share: float = 0.375
@@ -154,10 +164,33 @@ class Recipe:
         epochs = self.teacher_epochs if self.teachers else self.epochs
         return dataclasses.replace(self, teachers=teachers, teacher_epochs=epochs, refining_epochs=0)
 
+    def of_member(self, number: int) -> Recipe:
+        """The recipe of a member, or of a teacher, from 1 on: with its variation.
+
+        Examples
+        --------
+        >>> import dataclasses, wavenetlite as wl
+        >>> two = dataclasses.replace(wl.recipes.Recipe.named("quick"), members=2, variations=[{}, {"variants": 9}])
+        >>> [two.of_member(number).variants for number in (1, 2, 3)]
+        [4, 9, 4]
+        """
+        if not self.variations:
+            return self
+        changes = self.variations[(positive_int("number", number) - 1) % len(self.variations)]
+        for name in changes:
+            one_of("variations", name, VARIABLE)
+        return dataclasses.replace(self, **changes)
+
     @property
     def scout_epochs(self) -> int:
         """With a background and without teachers, epochs before the others, after which hard negatives are searched."""
         return 0 if self.teachers else max(1, round(SCOUT * self.epochs))
+
+    @property
+    def differ(self) -> str:
+        """In what networks differ, for a sentence."""
+        names = sorted({name for changes in self.variations for name in changes})
+        return f" (of different {', '.join(names)})" if names else ""
 
     def plan(self, *, background: bool = False) -> str:
         """What will be trained, in a sentence; `background`: with one.
@@ -168,8 +201,11 @@ class Recipe:
         >>> wl.recipes.Recipe.named("quick").plan(background=True)
         'recipe quick trains one network: 16 epochs to find hard negatives, 40 epochs, then 15 epochs to refine it'
         >>> import dataclasses
-        >>> dataclasses.replace(wl.recipes.Recipe.named("quick"), members=3).plan()
+        >>> three = dataclasses.replace(wl.recipes.Recipe.named("quick"), members=3)
+        >>> three.plan()
         'recipe quick trains 3 networks, whose mean is the model: 40 epochs each'
+        >>> dataclasses.replace(three, variations=[{}, {"mixup": (0.0, 0.0)}]).plan()
+        'recipe quick trains 3 networks (of different mixup), whose mean is the model: 40 epochs each'
         """
         several = self.members > 1
         what = "each" if several else "it"
@@ -180,10 +216,10 @@ class Recipe:
             refined += "; it will hear words that stand alone"
         if not self.teachers:
             before = f"{self.scout_epochs} epochs to find hard negatives, " if background else ""
-            networks = f"{self.members} networks, whose mean is the model" if several else "one network"
+            networks = f"{self.members} networks{self.differ}, whose mean is the model" if several else "one network"
             each = f"{self.epochs} epochs{' each' * several}{refined}"
             return f"recipe {self.name} trains {networks}{': ' if before or several else ', '}{before}{each}"
-        teachers = f"{self.teachers} teacher{'s' * (self.teachers > 1)} of {self.teacher_epochs} epochs"
+        teachers = f"{self.teachers} teacher{'s' * (self.teachers > 1)}{self.differ} of {self.teacher_epochs} epochs"
         final = (
             f"{self.members} of {self.epochs} epochs that learn"
             if several
@@ -195,12 +231,15 @@ class Recipe:
         )
 
 
+EQUALISE = {"type": "Equalise", "most_db": 6.0, "probability": 0.3}
 COLOURING = {"type": "Colouring", "deviation": 0.25}
 MASKS = {
     "type": "SpecAugment", "time_masks": 2, "most_frames": 20, "frequency_masks": 2, "most_bins": 7, "fill": 0.0,
 }  # fmt: skip
 FRAMES = ({"type": "FrequencyWarp", "low": 0.9, "high": 1.1, "probability": 0.5}, COLOURING, MASKS)
 WIDE_FRAMES = ({"type": "FrequencyWarp", "low": 0.88, "high": 1.12, "probability": 0.5}, COLOURING, MASKS)
+LOWER_FRAMES = ({"type": "FrequencyWarp", "low": 0.84, "high": 1.08, "probability": 0.7}, COLOURING, MASKS)
+WIDEST_FRAMES = ({"type": "FrequencyWarp", "low": 0.8, "high": 1.2, "probability": 0.8}, COLOURING, MASKS)
 
 
 def waveforms(sr: int, *, wide: bool = False) -> list[dict[str, Any]]:
@@ -208,7 +247,7 @@ def waveforms(sr: int, *, wide: bool = False) -> list[dict[str, Any]]:
     low, high = (0.78, 1.25) if wide else (0.82, 1.22)
     filters = [
         {"type": "BandLimit", "sr": sr, "probability": 0.2},
-        {"type": "Equalise", "most_db": 6.0, "probability": 0.3},
+        EQUALISE,
     ]
     return [
         {"type": "Speed", "low": low, "high": high, "probability": 0.85},
@@ -221,11 +260,30 @@ def waveforms(sr: int, *, wide: bool = False) -> list[dict[str, Any]]:
     ]
 
 
+def cut_close(sr: int, most_ms: float, probability: float) -> list[dict[str, Any]]:
+    """In front of others: recordings cut so closely that consonants are missing, in noise that ends with them."""
+    return [
+        {"type": "Trim", "most_ms": most_ms, "sr": sr, "probability": probability},
+        {
+            "type": "BackgroundNoise", "kinds": ["white", "pink"], "snr_db": [3.0, 30.0], "everywhere": False,
+            "probability": probability,
+        },
+    ]  # fmt: skip
+
+
 QUICK = (
     {"type": "Speed", "low": 0.85, "high": 1.18, "probability": 0.8},
     {"type": "TimeShift", "most_ms": 100.0, "sr": 16000, "fill": "zero", "probability": 0.9},
     {"type": "BackgroundNoise", "kinds": ["white", "pink", "brown"], "snr_db": [5.0, 35.0], "probability": 0.5},
     {"type": "Gain", "low_db": -10.0, "high_db": 6.0},
+)
+
+DIGITS = (
+    {"type": "Speed", "low": 0.72, "high": 1.25, "probability": 0.9},
+    {"type": "TimeShift", "most_ms": 300.0, "sr": 8000, "fill": "zero", "probability": 0.9},
+    {"type": "Reverb", "sr": 8000, "rt60_ms": [80.0, 400.0], "direct_db": [6.0, 20.0], "probability": 0.25},
+    {"type": "BackgroundNoise", "kinds": ["white", "pink", "brown"], "snr_db": [5.0, 40.0], "probability": 0.5},
+    {"type": "Gain", "low_db": -12.0, "high_db": 8.0},
 )
 
 COMMANDS = Recipe(
@@ -241,41 +299,44 @@ COMMANDS = Recipe(
     words_apart=True,
 )
 
+# For a background: its labels are hard, and hard negatives come of the network's own first epochs.
+LIVE = dataclasses.replace(
+    COMMANDS,
+    name="live",
+    waveforms=waveforms(16000, wide=True),
+    frames=WIDE_FRAMES,
+    teachers=0,
+    words_apart=False,
+    variants=20,
+    refining_epochs=70,
+    alone=True,
+)
+
 RECIPES = {
     "commands": COMMANDS,
-    # For a background: its labels are hard, and hard negatives come of the network's own first epochs.
-    "live": dataclasses.replace(
-        COMMANDS,
-        name="live",
-        waveforms=waveforms(16000, wide=True),
-        frames=WIDE_FRAMES,
-        teachers=0,
-        words_apart=False,
-        variants=20,
-        refining_epochs=70,
-        alone=True,
+    "live": LIVE,
+    # Of few speakers: the second network learns what speakers differ in from wider changes; refining would cost words.
+    "few": dataclasses.replace(
+        LIVE,
+        name="few",
+        epochs=100,
+        refining_epochs=0,
+        members=2,
+        variations=[{}, {"frames": WIDEST_FRAMES}],
     ),
     "digits": Recipe(
         "digits",
         features={"frame_ms": 32.0, "hop_ms": 10.0, "n_mels": 40, "fmin": 20.0, "fmax": 4000.0},
         # Levels differ by up to 25 dB between speakers; a network would take the level for part of the word.
         steps=[{"type": "AutoGain", "range_db": 64.0, "fall_db": 0.1, "least_db": -15.0}],
-        waveforms=[
-            {"type": "Speed", "low": 0.75, "high": 1.35, "probability": 0.9},
-            {"type": "TimeShift", "most_ms": 300.0, "sr": 8000, "fill": "zero", "probability": 0.9},
-            {"type": "Reverb", "sr": 8000, "rt60_ms": [80.0, 400.0], "direct_db": [6.0, 20.0], "probability": 0.25},
-            {
-                "type": "BackgroundNoise",
-                "kinds": ["white", "pink", "brown"],
-                "snr_db": [5.0, 40.0],
-                "probability": 0.5,
-            },
-            {"type": "Gain", "low_db": -12.0, "high_db": 8.0},
-        ],
-        frames=WIDE_FRAMES,
-        variants=16,
-        epochs=36,
+        waveforms=DIGITS,
+        frames=LOWER_FRAMES,
+        variants=12,
+        epochs=30,
         label_smoothing=0.05,
+        # What is learned of recordings cut closely helps with speakers who are, and harms with faint consonants.
+        members=2,
+        variations=[{}, {"waveforms": [*cut_close(8000, 120.0, 0.6), EQUALISE, *DIGITS]}],
         refining_epochs=40,
         alone=True,
     ),
@@ -296,16 +357,29 @@ RECIPES = {
 }
 
 
-def default_recipe(background: object) -> str:
-    """The name of the recipe where none is given: "live" with a background, "commands" without (None, or no folders).
+def default_recipe(background: object, clips: int | None = None) -> str:
+    """The name of the recipe where none is given.
+
+    Parameters
+    ----------
+    background
+        None, or no folders: there is none.
+    clips
+        Number of clips to train on; None: many.
+
+    Returns
+    -------
+    "commands" without a background; with one "live", or "few" for fewer than `FEW_CLIPS` clips.
 
     Examples
     --------
     >>> import wavenetlite as wl
-    >>> wl.recipes.default_recipe(None), wl.recipes.default_recipe(["talk"])
-    ('commands', 'live')
+    >>> wl.recipes.default_recipe(None), wl.recipes.default_recipe(["talk"]), wl.recipes.default_recipe(["talk"], 400)
+    ('commands', 'live', 'few')
     """
-    return "commands" if background is None or background == [] else "live"
+    if background is None or background == []:
+        return "commands"
+    return "live" if clips is None or clips >= FEW_CLIPS else "few"
 
 
 def recipes() -> tuple[str, ...]:
