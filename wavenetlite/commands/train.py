@@ -76,9 +76,9 @@ archive, recordings at any depth, several of these. Files that cannot be used
 are reported and skipped.
 
 The recipe `commands` trains four networks, three teachers and one that learns
-from them; `live` trains one, and is for --background, `few` two, where there
-are few clips. `quick` trains a small one,
-in seconds for a thousand clips, to see what the recordings are good for.
+from them. For --background, `live` trains one, and `few` two where there are few
+clips; `digits` trains two. `quick` trains a small one, in seconds for a thousand
+clips, to see what the recordings are good for.
 --init begins with a trained classifier instead, such as a bundled one, for words
 of your own; --freeze leaves layers of it as they are.
 
