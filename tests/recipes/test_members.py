@@ -224,6 +224,7 @@ def test_members_that_differ_resume_and_give_the_same_bytes(corpus, tmp_path, mo
     resumed = train_classifier(corpus, VARIED, folder=tmp_path)
     assert weights(resumed.model) == weights(whole.model)
     assert resumed.info["recipe"]["variations"] == jsonable(VARIED.variations)
+    assert Recipe(**resumed.info["recipe"]).of_member(2).variants == 2
     with pytest.raises(ParameterError, match=r"augmentation|audio"):
         train_classifier(corpus, dataclasses.replace(VARIED, variations=VARIED.variations[::-1]), folder=tmp_path)
 
