@@ -61,9 +61,9 @@ OUT:
   {CLASSIFIER}  for `classify`, `listen` and wavenetlite.load
   {METRICS}            accuracy, precision, recall, F1 and confusion
                           matrix of the validation and test clips
-  network/history.jsonl   loss and accuracy by epoch; and checkpoints (with
-                          --members in network-2 and so on those of the others,
-                          with teachers in teacher-1 and so on theirs)
+  network/history.jsonl   loss and accuracy by epoch; and checkpoints (of further
+                          members in network-2 and so on, of teachers in
+                          teacher-1 and so on)
   training.png            the same as curves (if matplotlib is installed)
   confusion.png           the confusion matrix (if matplotlib is installed)
 
