@@ -112,10 +112,21 @@ def test_evaluate_refuses_in_one_line(run, model, request, argv, message):
     assert message in err.splitlines()[-1]
 
 
-def test_train_with_a_background(run, data, talk, monkeypatch):
+@pytest.fixture
+def refined(monkeypatch):
+    """What pictures of trainings say of further epochs."""
+    said = []
+    monkeypatch.setattr(
+        "wavenetlite.commands.train.training_curve", lambda *args, refined, **options: said.append(refined)
+    )
+    return said
+
+
+def test_train_with_a_background(run, data, talk, refined, monkeypatch):
     small(monkeypatch)
     status, out, err = run("train", data, "--recipe", "quick", "--clip-s", 0.5, "--background", talk, "--out", "made")
     assert status == 0
+    assert refined == [True]
     assert "Background(3 recordings" in err
     assert "the recordings have no _unknown_: it is made from their words" in err
     clf = wl.load("made/classifier.safetensors")
@@ -129,11 +140,12 @@ def test_train_with_a_background(run, data, talk, monkeypatch):
     assert "false alarms an hour in" in out.splitlines()[-1]
 
 
-def test_train_without_a_label_of_what_is_rejected(run, data, monkeypatch):
+def test_train_without_a_label_of_what_is_rejected(run, data, refined, monkeypatch):
     small(monkeypatch)
     options = ["train", data, "--recipe", "quick", "--clip-s", 0.5, "--out", "made", "--no-reject"]
     assert run(*options)[0] == 0
     clf = wl.load("made/classifier.safetensors")
+    assert refined == [False]
     assert clf.labels == sorted(PITCHES)
     assert "live" not in clf.info
 
@@ -152,7 +164,7 @@ def test_train_options_that_change_the_recipe(run, data, talk, monkeypatch):
     live, few = (wl.recipes.Recipe.named(name) for name in ("live", "few"))
     members = dataclasses.replace(live, members=3)
     two = dataclasses.replace(few.taught_by(2), members=2)
-    assert calls == ["live", dataclasses.replace(live, alone=False), members, two, "few"]
+    assert calls == [live, dataclasses.replace(live, alone=False), members, two, few]
     status, _, err = run("train", data, "--in-talk")
     assert status == 2
     assert "--in-talk needs --background" in err
@@ -170,13 +182,13 @@ def test_few_clips_have_several_networks_by_default(run, data, talk, monkeypatch
     train = ["train", data, "--clip-s", 0.5, "--background", talk]
     told = run(*train)[2]
     count = calls[0][0]
-    assert f"{count} clips are few: the recipe is few, of several networks; --recipe live trains one" in told
+    assert f"{count} clips are few: the recipe is few; --recipe live is the one for many" in told
     monkeypatch.setattr("wavenetlite.recipes.recipe.FEW_CLIPS", count)
     assert "clips are few" not in run(*train)[2]
     monkeypatch.setattr("wavenetlite.recipes.recipe.FEW_CLIPS", count + 1)
     assert "clips are few" not in run(*train, "--quiet")[2]
     assert "clips are few" not in run(*train, "--everything")[2]
-    assert [recipe for _, recipe in calls] == ["few", "live", "few", "live"]
+    assert [recipe.name for _, recipe in calls] == ["few", "live", "few", "live"]
 
 
 def test_train_refuses_its_own_clips(run, data):

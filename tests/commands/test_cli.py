@@ -663,7 +663,7 @@ class Training:
         inner.mkdir(exist_ok=True)
         rows = [{"epoch": n, "train_loss": 1 / n, "valid_accuracy": 1 - 1 / n, "lr": 0.01} for n in (1, 2, 3)]
         (inner / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        return judge(corpus.labels, info={"recipe": recipe})
+        return judge(corpus.labels, info={"recipe": recipe.name})
 
 
 @pytest.fixture
@@ -692,7 +692,9 @@ def test_train(run, data, training):
     (call,) = training.calls
     corpus = call.pop("corpus")
     assert corpus.train.audio.shape == (16, 2000)
-    assert call == {"recipe": "commands", "folder": Path("trained"), "epochs": None, "seed": 0, "everything": False,
+    recipe = call.pop("recipe")
+    assert recipe == wl.recipes.Recipe.named("commands")
+    assert call == {"folder": Path("trained"), "epochs": None, "seed": 0, "everything": False,
                     "resume": True, "threads": None, "progress": True, "init": None, "freeze": [],
                     "class_weights": None, "background": None, "reject": True}  # fmt: skip
 
@@ -705,7 +707,8 @@ def test_train_options_go_where_they_belong(run, data, training):
     (call,) = training.calls
     corpus = call.pop("corpus")
     assert (corpus.labels, corpus.sr, corpus.train.audio.shape[1]) == (["high", "low"], 16000, 8000)
-    assert call == {"recipe": "small", "folder": Path("a/b"), "epochs": 3, "seed": 5, "everything": False,
+    assert call.pop("recipe") == RECIPES["small"]
+    assert call == {"folder": Path("a/b"), "epochs": 3, "seed": 5, "everything": False,
                     "resume": False, "threads": 2, "progress": False, "init": None, "freeze": [],
                     "class_weights": None, "background": None, "reject": True}  # fmt: skip
 

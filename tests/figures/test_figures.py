@@ -217,6 +217,8 @@ def test_other_members_are_drawn_thinly(tmp_path, monkeypatch):
     assert rate.get_ylim()[1] > 2e-3
     assert loss.get_xlim() == (1, 12)
     assert "First of 2 networks. Kept: 50.0 %" in " ".join(text.get_text() for text in drawn[0].texts)
+    figures.training_curve(HISTORY, tmp_path / "a.png", kept=8, members=[other], refined=True)
+    assert "First of 2 networks. Before it was refined: 50.0 %" in " ".join(text.get_text() for text in drawn[1].texts)
     with pytest.raises(wl.ParameterError, match=r"members=.* must be one mapping per epoch"):
         figures.training_curve(HISTORY, tmp_path / "a.png", members=[[]])
 

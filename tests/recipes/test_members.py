@@ -1,6 +1,7 @@
 """Several trained networks whose mean logits are one classifier's."""
 
 import dataclasses
+import weakref
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from wavenetlite.recipes.alone import standing_alone, without_gate
 from wavenetlite.recipes.members import mean_of_members, members_of
 from wavenetlite.recipes.recipe import jsonable
 from wavenetlite.recipes.transfer import adapted
-from wavenetlite.support.errors import ParameterError
+from wavenetlite.support.errors import ArrayTypeError, ParameterError
 from wavenetlite.train import Clips, Corpus
 
 SR, SAMPLES = 8000, 4000
@@ -223,6 +224,7 @@ def test_members_that_differ_resume_and_give_the_same_bytes(corpus, tmp_path, mo
     resumed = train_classifier(corpus, VARIED, folder=tmp_path)
     assert weights(resumed.model) == weights(whole.model)
     assert resumed.info["recipe"]["variations"] == jsonable(VARIED.variations)
+    assert Recipe(**resumed.info["recipe"]).of_member(2).variants == 2
     with pytest.raises(ParameterError, match=r"augmentation|audio"):
         train_classifier(corpus, dataclasses.replace(VARIED, variations=VARIED.variations[::-1]), folder=tmp_path)
 
@@ -235,11 +237,41 @@ def test_teachers_differ_as_members_do(corpus, monkeypatch):
     told = module.train_classifier(corpus, recipe)
     assert numbers == [1, 1, 2, 1]
     assert isinstance(told.model, wl.nn.FrequencyTCN)
-    assert recipe.plan().startswith("recipe tiny trains 3 networks, one after the other: 2 teachers (of different")
+    assert recipe.plan().startswith(
+        "recipe tiny trains 3 networks (of different augmentation), one after the other: 2 teachers of"
+    )
+    assert "different" not in dataclasses.replace(VARIED, members=1).taught_by(1).plan()  # both learn from the same
+    assert "different" in dataclasses.replace(VARIED, members=2).taught_by(1).plan()
 
 
-def test_what_cannot_be_varied_is_refused_before_anything_is_trained(corpus, tmp_path):
-    wrong = dataclasses.replace(TINY, variations=[{}, {"epochs": 3}])
-    with pytest.raises(ParameterError, match=r"variations='epochs' must be one of waveforms"):
-        train_classifier(corpus, wrong, reject=False, folder=tmp_path)
+@pytest.mark.parametrize(
+    ("variations", "needle"),
+    [
+        ([{}, {"epochs": 3}], "variations='epochs' must be one of waveforms"),
+        ([{}, {"waveforms": [{"type": "Echo"}]}], "'Echo' must be one of"),
+        ([{}, {"network": {**NETWORK, "stem": [[4, [3, 3], [2, 1]]]}}], "frame periods"),
+        ([{}, None], "variations has a NoneType; it must be a list of mappings"),
+        ({"variants": 2}, "variations has a str; it must be a list of mappings"),
+    ],
+)
+def test_what_cannot_be_varied_is_refused_before_anything_is_trained(corpus, tmp_path, variations, needle):
+    wrong = dataclasses.replace(TINY, variations=variations)
+    with pytest.raises((ParameterError, ArrayTypeError), match=needle):
+        train_classifier(corpus, wrong, reject=False, folder=tmp_path, progress=True)
     assert not list(tmp_path.iterdir())
+
+
+def test_augmented_clips_of_one_network_at_a_time(corpus, monkeypatch):
+    """They are most of the memory of a training, or of its disk."""
+    made, alive = [], []
+    variants = module.Variants
+
+    def spied(*args, **options):
+        alive.append(sum(one() is not None for one in made))
+        new = variants(*args, **options)
+        made.append(weakref.ref(new))
+        return new
+
+    monkeypatch.setattr(module, "Variants", spied)
+    train_classifier(corpus, VARIED, reject=False)
+    assert alive == [0, 0, 0]

@@ -168,6 +168,7 @@ def test_a_recipe_with_more_unknown(corpus):
 def test_what_was_added_does_not_make_a_label_likelier(corpus):
     recipe = dataclasses.replace(QUICK, unknown_repeats=2, unknown_spliced=16)
     run = Training(recipe, corpus, corpus.train, None, None, 0, None, True, False)
+    run.vary(1)
     model = run.network(LABELS, seed=0)
     x = run.features(corpus.test.audio[:3])
     before = model(x)

@@ -11,6 +11,7 @@ import wavenetlite as wl
 from wavenetlite import audio
 from wavenetlite.evaluation.activity import roc_areas
 from wavenetlite.recipes import VoiceActivityRecipe, read_talk, train_voice_activity
+from wavenetlite.recipes import voice_activity as module
 from wavenetlite.recipes.members import members_of
 from wavenetlite.train.talk import Talk
 
@@ -51,10 +52,16 @@ def test_a_detector_is_trained_saved_and_better_than_chance(tmp_path):
     assert (again.prediction().probabilities == first.prediction().probabilities).all()
 
 
-def test_members_learn_from_scenes_of_their_own_and_their_mean_is_the_detector(tmp_path):
+def test_members_learn_from_scenes_of_their_own_and_their_mean_is_the_detector(tmp_path, monkeypatch):
+    learned, fit = [], module.fit
+    monkeypatch.setattr(
+        module, "fit", lambda model, scenes, **options: learned.append(scenes) or fit(model, scenes, **options)
+    )
     recipe = dataclasses.replace(QUICK, scenes=8, members=2, integers=False)
     both = train_voice_activity(talk(range(4)), recipe, epochs=2, threads=1, seed=3, folder=tmp_path)
     first, second = members_of(both.model)
+    assert not (learned[0].frames == learned[1].frames).all()
+    assert learned[0].normalisation is learned[1].normalisation  # that of the detector
     alone = train_voice_activity(talk(range(4)), dataclasses.replace(recipe, members=1), epochs=2, threads=1, seed=3)
     x = np.random.default_rng(0).standard_normal((50, both.features.out_channels), np.float32)
     assert (first(x) == alone.model(x)).all() and not np.allclose(first(x), second(x), atol=0.1)

@@ -61,9 +61,9 @@ OUT:
   {CLASSIFIER}  for `classify`, `listen` and wavenetlite.load
   {METRICS}            accuracy, precision, recall, F1 and confusion
                           matrix of the validation and test clips
-  network/history.jsonl   loss and accuracy by epoch; and checkpoints (with
-                          --members in network-2 and so on those of the others,
-                          with teachers in teacher-1 and so on theirs)
+  network/history.jsonl   loss and accuracy by epoch; and checkpoints (of further
+                          members in network-2 and so on, of teachers in
+                          teacher-1 and so on)
   training.png            the same as curves (if matplotlib is installed)
   confusion.png           the confusion matrix (if matplotlib is installed)
 
@@ -76,9 +76,9 @@ archive, recordings at any depth, several of these. Files that cannot be used
 are reported and skipped.
 
 The recipe `commands` trains four networks, three teachers and one that learns
-from them; `live` trains one, and is for --background, `few` two, where there
-are few clips. `quick` trains a small one,
-in seconds for a thousand clips, to see what the recordings are good for.
+from them. For --background, `live` trains one, and `few` two where there are few
+clips; `digits` trains two. `quick` trains a small one, in seconds for a thousand
+clips, to see what the recordings are good for.
 --init begins with a trained classifier instead, such as a bundled one, for words
 of your own; --freeze leaves layers of it as they are.
 
@@ -107,15 +107,15 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--recipe",
         metavar="NAME",
-        help=f"features, network and training: {', '.join(recipes.recipes())} (default: commands, or with --background"
-        " live; few for less than 1,500 clips)",
+        help=f"features, network and training: {', '.join(recipes.recipes())} (default: commands; with --background"
+        " live, or few for fewer than 1,500 clips)",
     )
     parser.add_argument(
         "--members",
         type=positive,
         metavar="N",
-        help="train N networks, whose mean is the model: it mostly errs less, and costs N times as much (default: the"
-        " recipe's, 1, of few and digits 2)",
+        help="train N networks, whose mean is the model: it mostly errs less, and costs N times as much (default: 2"
+        " with the recipes few and digits, else 1)",
     )
     parser.add_argument(
         "--teachers",
@@ -150,8 +150,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--in-talk",
         action="store_true",
-        help="hear words within running speech, too: with --background, the recipes live and digits hear those that"
-        " stand alone, with far fewer false alarms",
+        help="hear words within running speech, too: with --background, the recipes live, few and digits hear those"
+        " that stand alone, with far fewer false alarms",
     )
     add_words(parser, "labels: the 12 of the Speech Commands task, all there are, or a list", "all")
     add_division(parser)
@@ -173,17 +173,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run)
 
 
-def recipe_of(args: argparse.Namespace) -> str | recipes.Recipe:
-    """The name of the recipe, or the recipe with what the options change of it."""
-    changes = {
-        **({"alone": False} if args.in_talk else {}),
-        **({} if args.members is None else {"members": args.members}),
-    }
-    name: str = args.recipe
-    if args.teachers is None and not changes:
-        return name
-    named = recipes.Recipe.named(name)
-    return dataclasses.replace(named if args.teachers is None else named.taught_by(args.teachers), **changes)
+def recipe_of(args: argparse.Namespace) -> recipes.Recipe:
+    """The recipe, with what the options change of it."""
+    named = recipes.Recipe.named(args.recipe)
+    taught = named if args.teachers is None else named.taught_by(args.teachers)
+    return dataclasses.replace(taught, members=args.members or named.members, alone=named.alone and not args.in_talk)
 
 
 def chosen_recipe(args: argparse.Namespace, corpus: Corpus) -> str:
@@ -192,13 +186,8 @@ def chosen_recipe(args: argparse.Namespace, corpus: Corpus) -> str:
     clips = sum(map(len, parts))
     name = recipes.default_recipe(args.background, clips)
     if name == "few" and not args.quiet:
-        note(f"{clips:,} clips are few: the recipe is {name}, of several networks; --recipe live trains one")
+        note(f"{clips:,} clips are few: the recipe is {name}; --recipe live is the one for many")
     return name
-
-
-def members_of(args: argparse.Namespace) -> int:
-    """How many networks the model is the mean of."""
-    return args.members or recipes.Recipe.named(args.recipe).members
 
 
 def run(args: argparse.Namespace) -> int:
@@ -227,6 +216,7 @@ def run(args: argparse.Namespace) -> int:
         more = read_data([args.more], args, "reading more", sr=corpus.sr, clip_s=args.clip_s, **everything)
         corpus = corpus.with_training(more)
     args.recipe = args.recipe or chosen_recipe(args, corpus)
+    recipe = recipe_of(args)
     report_problems(corpus)
     if not args.quiet:
         note(str(corpus))
@@ -240,7 +230,7 @@ def run(args: argparse.Namespace) -> int:
     began = time.monotonic()
     clf = recipes.train_classifier(
         corpus,
-        recipe=recipe_of(args),
+        recipe=recipe,
         folder=out,
         epochs=args.epochs,
         init=init,
@@ -262,9 +252,9 @@ def run(args: argparse.Namespace) -> int:
     }  # fmt: skip
     alarms = None if background is None else live(clf, corpus, background, args)
     clf.save(out / CLASSIFIER)
-    drawn = draw(out, evaluations, members_of(args))
+    drawn = draw(out, evaluations, recipe.members, refined=background is not None and recipe.refining_epochs > 0)
     metrics = {
-        **about_run(args, corpus),
+        **about_run(args, recipe, corpus),
         "seconds": round(seconds, 1),
         **{part: evaluation_json(evaluations[part]) if part in evaluations else None for part in MEASURED},
         "live": None if alarms is None else alarms_json(alarms),
@@ -318,7 +308,7 @@ def corpus_notes(corpus: Corpus, args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def about_run(args: argparse.Namespace, corpus: Corpus) -> dict[str, Any]:
+def about_run(args: argparse.Namespace, recipe: recipes.Recipe, corpus: Corpus) -> dict[str, Any]:
     return {
         "wavenetlite": __version__,
         "data": args.data[0] if len(args.data) == 1 else args.data,
@@ -326,8 +316,8 @@ def about_run(args: argparse.Namespace, corpus: Corpus) -> dict[str, Any]:
         "labels": corpus.labels,
         "corpus": {**corpus_notes(corpus, args), "by_label": corpus.counts()},
         "recipe": args.recipe,
-        "members": members_of(args),
-        "teachers": args.teachers or recipes.Recipe.named(args.recipe).teachers,
+        "members": recipe.members,
+        "teachers": recipe.teachers,
         "in_talk": args.in_talk,
         "epochs": args.epochs,
         "init": args.init,
@@ -343,13 +333,13 @@ def write_json(path: Path, value: Any) -> None:
         file.write((json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
 
 
-def draw(out: Path, evaluations: dict[str, Evaluation], networks: int) -> list[str]:
+def draw(out: Path, evaluations: dict[str, Evaluation], networks: int, *, refined: bool) -> list[str]:
     """Draw the figures, if matplotlib is installed; return their names."""
     drawn = []
     try:
         if every := histories(out, networks):
             kept = every[0][-1]["epoch"]  # a recipe keeps the last weights
-            training_curve(every[0], out / TRAINING, kept=kept, members=every[1:])
+            training_curve(every[0], out / TRAINING, kept=kept, members=every[1:], refined=refined)
             drawn.append(TRAINING)
         if best := shown(evaluations):
             confusion_matrix(evaluations[best].matrix, evaluations[best].labels, out / CONFUSION)

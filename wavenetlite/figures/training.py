@@ -22,6 +22,7 @@ def training_curve(
     kept: int | None = None,
     title: str | None = None,
     members: Sequence[History] = (),
+    refined: bool = False,
 ) -> None:
     """Draw loss, accuracy and learning rate by epoch.
 
@@ -38,6 +39,8 @@ def training_curve(
         Above the figure; None: the accuracy of that epoch.
     members
         Histories of the other networks whose mean is the model; drawn thinly.
+    refined
+        Whether the kept weights were refined by further epochs, which are not drawn; then the title says so.
 
     Raises
     ------
@@ -72,7 +75,7 @@ def training_curve(
         draw_curves(axes, name, curves, best, [other[name] for other in thin])
         epochs = [float(row["epoch"]) for one in [rows, *others] for row in one]
         finish_curves(axes, epochs, last=name == panels[-1][0])
-    heading(figure, title or of_several(1 + len(others)) + marked_words(rows, best, kept is not None), size)
+    heading(figure, title or of_several(1 + len(others)) + marked_words(rows, best, kept is not None, refined), size)
     save(figure, path)
 
 
@@ -113,11 +116,12 @@ def of_several(networks: int) -> str:
     return f"First of {networks} networks. " if networks > 1 else ""
 
 
-def marked_words(rows: History, epoch: float | None, kept: bool) -> str:
+def marked_words(rows: History, epoch: float | None, kept: bool, refined: bool) -> str:
     accuracy = dict(zip(*series(rows, "valid_accuracy", 100), strict=True)).get(epoch or 0.0)
     if accuracy is None:
-        return "Training" if epoch is None else f"Training; the weights after epoch {epoch:g} are kept"
-    which = "Kept" if kept else "Best"
+        fate = "refined" if refined else "kept"
+        return "Training" if epoch is None else f"Training; the weights after epoch {epoch:g} are {fate}"
+    which = "Before it was refined" if refined else "Kept" if kept else "Best"
     return f"{which}: {accuracy:.1f} % of validation clips after epoch {epoch:g}"
 
 

@@ -53,7 +53,7 @@ class KernelCall:
 
     @property
     def activated(self) -> bool:
-        """Whether an activation is its last step."""
+        """Whether an activation is its last step; of ReLUs, `relu_before` and `relu_after` say so."""
         return self.leaky or bool(self.activation)
 
     def scale(self, scale: np.ndarray, offset: np.ndarray, bins: int) -> bool:

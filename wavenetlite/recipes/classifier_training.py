@@ -145,8 +145,6 @@ def train_classifier(
     valid = None if everything or not len(corpus.valid) else corpus.valid
     count("seed", seed)
     positive_int("members", chosen.members)
-    for number in range(len(chosen.variations)):
-        chosen.of_member(number + 1)  # raises for what cannot be varied, before anything is trained
     if freeze and init is None:
         raise ParameterError(
             f"freeze={list(freeze)} needs init: layers with drawn weights would stay as they were drawn"
@@ -192,7 +190,7 @@ class Training:
         self.seed, self.threads, self.resume, self.progress = seed, threads, resume, progress
         self.begin, self.freeze, self.callbacks = begin, freeze, callbacks
         self.learned_from = np.bincount(clips.y, minlength=len(self.labels))
-        self.recorded, self.clips = clips, self.epoch_clips(clips, seed)
+        self.recorded, self.clips = clips, clips  # with more of unknown words for each network, see `vary`
         self.features: Features = self.normalised(clips) if begin is None else begin.features
         self.frames: OnTheFly | Variants
         self.number = 0  # of the network whose clips are augmented
@@ -212,8 +210,9 @@ class Training:
 
     def classifier(self) -> AudioClassifier:
         """Train the teachers, then the final network, or each of its members."""
+        self.check_variations()
         if self.progress:
-            print(self.recipe.plan(background=self.background is not None), file=sys.stderr, flush=True)
+            print(self.whole.plan(background=self.background is not None), file=sys.stderr, flush=True)
         self.vary(1)
         if self.background is not None:
             change = self.transforms(self.recipe.waveforms, mixed=False)
@@ -239,11 +238,24 @@ class Training:
         )
         return clf if self.background is None else self.background.quiet(clf, recipe.false_alarms_per_hour)
 
+    def check_variations(self) -> None:
+        """Raise for what a later network could not learn from or be, before hours of training of the first."""
+        networks = []
+        for number in range(1, len(self.whole.variations) + 1):
+            self.recipe = self.whole.of_member(number)
+            self.transforms(self.recipe.waveforms, mixed=False)
+            self.transforms(self.recipe.frames)
+            networks.append(self.network(self.labels, self.seed, number))
+        if networks:
+            mean_of_members(networks[: self.whole.members])
+
     def vary(self, number: int) -> None:
         """Take up the recipe of a member or teacher, from 1 on; where they differ, with augmented clips of its own."""
         number = number if self.whole.variations else 1
         if number == self.number:
             return
+        if self.number:
+            del self.frames  # or those of two networks would be in memory, or on disk, at once
         self.number, seed = number, self.seed_of(number)
         self.recipe = self.whole.of_member(number)
         self.clips = self.epoch_clips(self.recorded, seed)

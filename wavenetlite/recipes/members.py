@@ -32,7 +32,7 @@ def mean_of_members(models: Sequence[Module]) -> Module:
     Raises
     ------
     ParameterError
-        There are no networks, or their input or output channels differ.
+        There are no networks, or their input or output channels or frame rates differ.
 
     Notes
     -----
@@ -57,11 +57,13 @@ def mean_of_members(models: Sequence[Module]) -> Module:
         return models[0]
     inputs, labels = next(iter(widths))
     names = [f"{MEMBER}{number}" for number in range(1, len(models) + 1)]
-    return Graph(inputs or 1, [
+    mean = Graph(inputs or 1, [
         *([name, model, ["x"]] for name, model in zip(names, models, strict=True)),
         [SUM, "add", names],
         [MEAN, divided(labels, len(models)), [SUM]],
     ])  # fmt: skip
+    mean.graph(inputs or 1)  # raises for different frame rates
+    return mean
 
 
 def members_of(model: Module) -> list[Module]:

@@ -13,8 +13,12 @@ from wavenetlite.support.errors import ArrayTypeError, ParameterError
 
 R = TypeVar("R")
 
-VARIABLE = ("waveforms", "frames", "variants", "network", "mixup", "label_smoothing", "lr", "weight_decay")
-"""What a recipe's members may do in other ways: what needs no other features, labels or epochs."""
+VARIABLE = {
+    "waveforms": "augmentation", "frames": "augmentation", "variants": "augmentation", "network": "layers",
+    "mixup": "mixing", "label_smoothing": "label smoothing", "lr": "learning rate", "weight_decay": "weight decay",
+}  # fmt: skip
+"""What a recipe's members may do in other ways, and its name in a sentence: what needs no other features, labels or
+epochs."""
 
 FEW_CLIPS = 1500
 """Below so many, a background's default is several networks: epochs are cheap, and single networks err at random."""
@@ -176,9 +180,11 @@ class Recipe:
         """
         if not self.variations:
             return self
-        changes = self.variations[(positive_int("number", number) - 1) % len(self.variations)]
+        changes = list(self.variations)[(positive_int("number", number) - 1) % len(self.variations)]
+        if not isinstance(changes, Mapping):
+            raise ArrayTypeError(f"variations has a {type(changes).__name__}; it must be a list of mappings")
         for name in changes:
-            one_of("variations", name, VARIABLE)
+            one_of("variations", name, tuple(VARIABLE))
         return dataclasses.replace(self, **changes)
 
     @property
@@ -188,8 +194,9 @@ class Recipe:
 
     @property
     def differ(self) -> str:
-        """In what networks differ, for a sentence."""
-        names = sorted({name for changes in self.variations for name in changes})
+        """In what the networks differ, for a sentence; one, or a teacher and its one pupil, do not."""
+        used = self.variations[: max(self.teachers, self.members)]
+        names = sorted({VARIABLE[name] for changes in used for name in changes}) if len(used) > 1 else []
         return f" (of different {', '.join(names)})" if names else ""
 
     def plan(self, *, background: bool = False) -> str:
@@ -205,7 +212,7 @@ class Recipe:
         >>> three.plan()
         'recipe quick trains 3 networks, whose mean is the model: 40 epochs each'
         >>> dataclasses.replace(three, variations=[{}, {"mixup": (0.0, 0.0)}]).plan()
-        'recipe quick trains 3 networks (of different mixup), whose mean is the model: 40 epochs each'
+        'recipe quick trains 3 networks (of different mixing), whose mean is the model: 40 epochs each'
         """
         several = self.members > 1
         what = "each" if several else "it"
@@ -219,14 +226,14 @@ class Recipe:
             networks = f"{self.members} networks{self.differ}, whose mean is the model" if several else "one network"
             each = f"{self.epochs} epochs{' each' * several}{refined}"
             return f"recipe {self.name} trains {networks}{': ' if before or several else ', '}{before}{each}"
-        teachers = f"{self.teachers} teacher{'s' * (self.teachers > 1)}{self.differ} of {self.teacher_epochs} epochs"
+        teachers = f"{self.teachers} teacher{'s' * (self.teachers > 1)} of {self.teacher_epochs} epochs"
         final = (
             f"{self.members} of {self.epochs} epochs that learn"
             if several
             else f"one of {self.epochs} epochs that learns"
         )
         return (
-            f"recipe {self.name} trains {self.networks} networks, one after the other: {teachers},"
+            f"recipe {self.name} trains {self.networks} networks{self.differ}, one after the other: {teachers},"
             f" then {final} from them{refined}"
         )
 

@@ -211,6 +211,7 @@ class Training:
         normalisation, most = scenes.normalisation, min(CALIBRATED_ON, len(scenes))
         few = [scenes.normalised(scenes.frames[n]) for n in range(most)]
         networks = [self.network(1, scenes)]
+        del scenes  # the next network's take as much memory
         for number in range(2, self.recipe.members + 1):
             networks.append(self.network(number, self.scenes(number, normalisation)))
         model = mean_of_members(networks)
