@@ -26,6 +26,7 @@ from wavenetlite.recipes.wake.speech import Speech
 from wavenetlite.recipes.wake.thresholds import detector
 from wavenetlite.recipes.wake.training import Stages, Training, in_integers, with_input
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
+from wavenetlite.train.loop import Run
 
 TINY = Effort(utterances=8, measured=3, scenes=40, measured_scenes=8, near_reels=1, talk_reels=1, channels=8,
               networks=2, stages=Stages(epochs=(2, 1), rounded=1, batches=3, batch_size=16))  # fmt: skip
@@ -126,6 +127,22 @@ def test_a_killed_run_goes_on_with_the_same_result(made, tones_of_all, tmp_path,
     with pytest.raises(ParameterError, match="pass resume=False"):  # nothing of another run is taken over
         train_wake_word("Ab cd", folder, seed=1, **options)
     assert digests(folder) == digests(made[1])
+
+
+def test_another_rate_of_false_alarms_needs_no_training(made, tones_of_all, tmp_path, monkeypatch):
+    """Integers are found for the logits as they are trained: moved before, they were cut off, and no word was heard."""
+    folder = tmp_path / "out"
+    shutil.copytree(made[1], folder)
+
+    def trained(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(Run, "one_step", trained)
+    word = train_wake_word("Ab cd", folder, effort=TINY, programs={"tones": tones_of_all}, false_alarms_per_hour=100)
+    ours, before = word.classifier.model.state_dict(), made[0].classifier.model.state_dict()
+    differ = {name for name in ours if not np.array_equal(ours[name], before[name])}
+    assert differ and all(name.endswith("bias") for name in differ)
+    assert len(differ) == TINY.networks
 
 
 def test_several_phrases_have_a_file_each(tones_of_all, tmp_path):
