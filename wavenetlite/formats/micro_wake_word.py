@@ -22,6 +22,8 @@ FEATURE_SCALE, FEATURE_ZERO_POINT, TOLERANCE = 26 / 255, -128, 0.01
 """How it turns features into integers: by constants of its own, whatever the file says."""
 TENSOR_BYTES, OPERATOR_BYTES, ARENA_BYTES = 80, 192, 2048
 """That TensorFlow Lite Micro takes for each tensor and operator besides their numbers, and for all; rather too many."""
+MOST_VARIABLES = 20
+"""That ESPHome's interpreter has room for: one for each sequence of which earlier frames are read."""
 GAPS = 2
 """Of the memory for tensors that are needed at once: they lie at multiples of 16 bytes, as they happen to fit."""
 
@@ -93,6 +95,7 @@ def save_wake_word(
         raise ParameterError(f"wake_word={wake_word!r} must not be empty")
     data = tflite_export.network_bytes(network_of(model), None)
     check_ends(data)
+    check_variables(data)
     arena = arena_size(data) if tensor_arena_size is None else positive_int("tensor_arena_size", tensor_arena_size)
     manifest = {
         "type": "micro", "wake_word": wake_word, "author": author, "website": website, "model": target.name,
@@ -128,6 +131,14 @@ def check_ends(data: bytes) -> None:
     if gives.shape != (1, 1) or gives.type != "uint8":
         raise ParameterError("the model must give one probability at each call: a sigmoid of 1 channel with "
                              "output_scale=1/256 and output_zero_point=-128, then a Dequantize")  # fmt: skip
+
+
+def check_variables(data: bytes) -> None:
+    """Raise if a device would have no room for what the model remembers."""
+    count = sum(node.kind == "VAR_HANDLE" for node in TfliteFile(data).graph(0).nodes)
+    if count > MOST_VARIABLES:
+        raise ParameterError(f"the model keeps {count} sequences of earlier frames; ESPHome has room for "
+                             f"{MOST_VARIABLES}: leave out convolutions over time, or networks of a mean")  # fmt: skip
 
 
 def arena_size(data: bytes) -> int:

@@ -1,7 +1,10 @@
 """A wake word from beginning to end, with a stand-in for voices and very little of everything."""
 
+import dataclasses
+import gc
 import json
 import shutil
+import weakref
 
 import numpy as np
 import pytest
@@ -10,15 +13,20 @@ import wavenetlite as wl
 from wavenetlite import audio
 from wavenetlite.cli import main
 from wavenetlite.commands import wake_word
-from wavenetlite.recipes.wake import Effort, train_wake_word
+from wavenetlite.formats.micro_wake_word import FEATURE_SCALE
+from wavenetlite.graph import LOWEST
+from wavenetlite.quantization.networks import quantization_aware
+from wavenetlite.recipes.wake import EFFORTS, Effort, ensemble, train_wake_word
 from wavenetlite.recipes.wake.integers import word_network
 from wavenetlite.recipes.wake.measuring import Scored, findings
-from wavenetlite.recipes.wake.network import KERNELS, head_for, heads, mean_of, shift_logits, wake_network
+from wavenetlite.recipes.wake.network import KERNELS, head_for, heads, last_name, mean_of, shift_logits, wake_network
 from wavenetlite.recipes.wake.scenes import FRAMES, STEPS, Scenes
+from wavenetlite.recipes.wake.settings import MOST_NETWORKS
 from wavenetlite.recipes.wake.speech import Speech
 from wavenetlite.recipes.wake.thresholds import detector
-from wavenetlite.recipes.wake.training import Stages, Training
+from wavenetlite.recipes.wake.training import Stages, Training, in_integers, with_input
 from wavenetlite.support.errors import ArrayTypeError, ParameterError
+from wavenetlite.train.loop import Run
 
 TINY = Effort(utterances=8, measured=3, scenes=40, measured_scenes=8, near_reels=1, talk_reels=1, channels=8,
               networks=2, stages=Stages(epochs=(2, 1), rounded=1, batches=3, batch_size=16))  # fmt: skip
@@ -121,6 +129,22 @@ def test_a_killed_run_goes_on_with_the_same_result(made, tones_of_all, tmp_path,
     assert digests(folder) == digests(made[1])
 
 
+def test_another_rate_of_false_alarms_needs_no_training(made, tones_of_all, tmp_path, monkeypatch):
+    """Integers are found for the logits as they are trained: moved before, they were cut off, and no word was heard."""
+    folder = tmp_path / "out"
+    shutil.copytree(made[1], folder)
+
+    def trained(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(Run, "one_step", trained)
+    word = train_wake_word("Ab cd", folder, effort=TINY, programs={"tones": tones_of_all}, false_alarms_per_hour=100)
+    ours, before = word.classifier.model.state_dict(), made[0].classifier.model.state_dict()
+    differ = {name for name in ours if not np.array_equal(ours[name], before[name])}
+    assert differ and all(name.endswith("bias") for name in differ)
+    assert len(differ) == TINY.networks
+
+
 def test_several_phrases_have_a_file_each(tones_of_all, tmp_path):
     own = tmp_path / "own" / "ab_cd"
     own.mkdir(parents=True)
@@ -199,6 +223,46 @@ def test_a_mean_of_networks(count):
     shift_logits(mean, [1.5, -0.25])
     np.testing.assert_allclose(mean(x) - wanted, np.broadcast_to([1.5, -0.25, 0.0], wanted.shape), atol=1e-6)
     np.testing.assert_array_equal(some[0](x), wake_network(2, channels=8, seed=0)(x))  # they are left as they were
+
+
+def in_bytes(networks):
+    """The mean of networks, in 8-bit integers, as the file of its first word has it."""
+    mean = mean_of(networks)
+    x = np.random.default_rng(0).uniform(0, 26, (2, 300, 40)).astype(np.float32)
+    aware = quantization_aware(mean, x, method="percentile", percentile=99.995, keep=[last_name(mean)])
+    return word_network(in_integers(with_input(aware, FEATURE_SCALE, LOWEST)), 0)
+
+
+def test_a_device_has_room_for_as_many_networks_as_may_be_trained(tmp_path):
+    """ESPHome's interpreter refuses a model with more variables when it starts, which nobody sees before."""
+    about = {"wake_word": "ab cd", "probability_cutoff": 0.5}
+    networks = [wake_network(1, channels=4, seed=seed) for seed in range(MOST_NETWORKS + 1)]
+    wl.formats.save_wake_word(in_bytes(networks[:-1]), tmp_path / "a.tflite", **about)
+    with pytest.raises(ParameterError, match="the model keeps 21 sequences of earlier frames; ESPHome has room for 20"):
+        wl.formats.save_wake_word(in_bytes(networks), tmp_path / "b.tflite", **about)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["a.json", "a.tflite"]
+    assert all(effort.networks <= MOST_NETWORKS for effort in EFFORTS.values())
+    for networks, message in ((MOST_NETWORKS + 1, "networks=4 must be at most 3: ESPHome"), (0, "networks=0")):
+        with pytest.raises(ParameterError, match=message):
+            Effort(networks=networks)
+
+
+def test_the_scenes_of_one_network_at_a_time_are_in_memory(tones_of_all, tmp_path, monkeypatch):
+    """Those of several phrases are gigabytes."""
+    made, most = [], []
+    scenes_of_network, stages = ensemble.training_scenes, dataclasses.replace(TINY.stages, epochs=(1,), rounded=0)
+
+    def seen(*args, **options):
+        gc.collect()
+        most.append(sum(one() is not None for one in made))
+        scenes = scenes_of_network(*args, **options)
+        made.extend(map(weakref.ref, scenes))
+        return scenes
+
+    monkeypatch.setattr(ensemble, "training_scenes", seen)
+    train_wake_word("Ab cd", tmp_path / "out", effort=dataclasses.replace(TINY, stages=stages),
+                    programs={"tones": tones_of_all})  # fmt: skip
+    assert most == [0, 0]
 
 
 # The command

@@ -37,7 +37,7 @@ class Ensemble:
         self.seed, self.threads, self.resume, self.log = seed, threads, resume, log
         with log.bar("background") as bar:
             self.reels = training_reels(heard, effort, seed=seed, threads=threads, progress=bar)
-        self.trainings: list[Training] = []
+        self.last: Training | None = None
 
     def all(self) -> Graph:
         """The mean of the networks in float32, each trained."""
@@ -45,18 +45,18 @@ class Ensemble:
 
     def trained(self, number: int) -> Sequential:
         """One of them, the first is number 1."""
+        self.last = None  # its scenes would fill the memory beside those of the next
         name, seed = f"network {number} of {self.effort.networks}", self.seed + SEEDS_APART * (number - 1)
         with self.log.bar(f"scenes of {name}") as bar:
             scenes = training_scenes(self.heard, self.effort, seed=seed, threads=self.threads, progress=bar)
-        training = Training(
+        self.last = Training(
             scenes, self.reels, self.effort.stages, self.folder / str(number), name=name, seed=seed,
             head=head_for(self.heard.longest_s), channels=self.effort.channels, threads=self.threads,
             resume=self.resume, log=self.log,
         )  # fmt: skip
-        self.trainings = [training]  # the scenes of those before would fill the memory
-        return training.all()
+        return self.last.all()
 
     def round_weights(self, network: Module) -> Graph:
         """The mean with the rounding of 8-bit integers, trained on as one network."""
-        (last,) = self.trainings
-        return last.round_weights(network)
+        assert self.last is not None
+        return self.last.round_weights(network)

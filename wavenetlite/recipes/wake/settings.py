@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from wavenetlite.formats.micro_wake_word import MOST_VARIABLES
+from wavenetlite.recipes.wake.network import KERNELS
 from wavenetlite.recipes.wake.training import Stages
-from wavenetlite.support.checks import one_of
+from wavenetlite.support.checks import one_of, positive_int
+from wavenetlite.support.errors import ParameterError
+
+MOST_NETWORKS = (MOST_VARIABLES - 1) // (len(KERNELS) + 1)
+"""On a device: each has a variable before each of its convolutions over time, the first of which they share."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,8 @@ class Effort:
     channels
         Of a network.
     networks
-        Whose mean detects the phrases. Two runs of one phrase differ much; their mean is near the better of them.
+        Whose mean detects the phrases, 1 to `MOST_NETWORKS`. Two runs of one phrase differ much; their mean is near the
+        better of them.
     stages
         Of the training of each.
     """
@@ -48,6 +55,11 @@ class Effort:
     networks: int = 3
     stages: Stages = field(default_factory=Stages)
 
+    def __post_init__(self) -> None:
+        if positive_int("networks", self.networks) > MOST_NETWORKS:
+            raise ParameterError(f"networks={self.networks} must be at most {MOST_NETWORKS}: ESPHome keeps "
+                                 f"{MOST_VARIABLES} variables of a wake word, and a network takes five")  # fmt: skip
+
 
 EFFORTS = {
     "quick": Effort(
@@ -57,7 +69,7 @@ EFFORTS = {
     "normal": Effort(),
     "thorough": Effort(
         utterances=2500, scenes=6000, measured_scenes=400, near_reels=80, talk_reels=120, passes=2, most_reels=1200,
-        networks=4, stages=Stages(epochs=(40, 15), rounded=6, batches=100),
+        stages=Stages(epochs=(40, 15), rounded=6, batches=100),
     ),
 }  # fmt: skip
 

@@ -189,10 +189,9 @@ class Making:
         self.folder.mkdir(parents=True, exist_ok=True)
         heard = gathering.all(self.folder / SPEECH, own, folders)
         ensemble, kept = self.ensemble(heard), self.kept(heard)
-        network = ensemble.all()
-        self.centre(network, kept)
-        rounded = ensemble.round_weights(network)
-        self.centre(rounded, kept)  # again: training with rounding moves the scores
+        rounded = ensemble.round_weights(ensemble.all())
+        # Not before: that training moves the logits back, out of ranges that were found for moved ones.
+        self.centre(rounded, kept)
         clf = self.classifier(in_integers(rounded))
         scores = score(clf, *kept, self.threads)
         clf = clf.with_detector(detector(self.thresholds(scores)))
