@@ -171,7 +171,7 @@ def test_train_options_that_change_the_recipe(run, data, talk, monkeypatch):
 
 
 def test_few_clips_have_several_networks_by_default(run, data, talk, monkeypatch):
-    """Many have one; what decides is told, and also decides for those who train without the command."""
+    """Below a number of clips the default is the recipe `few`, and the command says so unless it is quiet."""
     calls = []
 
     def stub(corpus, recipe, **options):

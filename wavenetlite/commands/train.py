@@ -181,7 +181,7 @@ def recipe_of(args: argparse.Namespace) -> recipes.Recipe:
 
 
 def chosen_recipe(args: argparse.Namespace, corpus: Corpus) -> str:
-    """The name of the recipe where none is given; what depends on the number of clips is told."""
+    """The name of the recipe where none is given; says so if it is the one for few clips."""
     parts = [corpus.train, corpus.valid, corpus.test] if args.everything else [corpus.train]
     clips = sum(map(len, parts))
     name = recipes.default_recipe(args.background, clips)

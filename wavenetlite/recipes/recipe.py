@@ -322,7 +322,7 @@ LIVE = dataclasses.replace(
 RECIPES = {
     "commands": COMMANDS,
     "live": LIVE,
-    # Of few speakers: the second network learns what speakers differ in from wider changes; refining would cost words.
+    # Of few speakers: the second network learns what speakers differ in from wider changes.
     "few": dataclasses.replace(
         LIVE,
         name="few",
