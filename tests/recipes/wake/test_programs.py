@@ -6,7 +6,9 @@ import stat
 import sys
 import threading
 import time
+from collections import Counter
 
+import numpy as np
 import pytest
 
 from wavenetlite import audio
@@ -14,11 +16,17 @@ from wavenetlite.recipes.wake.choice import cast, known_programs
 from wavenetlite.recipes.wake.espeak import Espeak
 from wavenetlite.recipes.wake.festival import Festival
 from wavenetlite.recipes.wake.flite import Flite
+from wavenetlite.recipes.wake.mbrola import Mbrola
+from wavenetlite.recipes.wake.pico import Pico
 from wavenetlite.recipes.wake.piper import Piper
-from wavenetlite.recipes.wake.programs import Call, SpeechError, checked_text, run
+from wavenetlite.recipes.wake.programs import Call, SpeechError, Voice, checked_text, run
+from wavenetlite.recipes.wake.rhvoice import RHVoice
+from wavenetlite.recipes.wake.script import draw
 from wavenetlite.recipes.wake.speech import trim
 from wavenetlite.support.errors import MissingPackageError, ModelFileError, ParameterError
 from wavenetlite.support.threads import StoppedError, belong_to
+
+SPEAKING = [Espeak(), Mbrola(), Flite(), Festival(), Pico(), RHVoice()]
 
 
 def python(text):
@@ -80,9 +88,9 @@ def test_spaces_do_not_matter():
 # Voices
 
 
-@pytest.mark.parametrize("program", [Espeak(), Flite(), Festival()], ids=lambda one: one.name)
+@pytest.mark.parametrize("program", SPEAKING, ids=lambda one: one.name)
 def test_programs_that_are_installed_speak(program, tmp_path):
-    if not program.installed():
+    if not program.installed() or not program.voices("en"):
         pytest.skip(f"{program.name} is not installed")
     voices = program.voices("en")
     assert voices == program.voices("en")
@@ -196,7 +204,7 @@ def test_no_program_at_all(monkeypatch, tmp_path):
         cast("en", ["flite"], None, known_programs())
 
 
-@pytest.mark.parametrize("program", [Espeak(), Flite(), Festival()], ids=lambda one: one.name)
+@pytest.mark.parametrize("program", SPEAKING, ids=lambda one: one.name)
 def test_every_kind_of_voice_heeds_the_speed(program, tmp_path):
     """Voices of HTS pass over what others of festival heed."""
     if not program.installed():
@@ -208,3 +216,17 @@ def test_every_kind_of_voice_heeds_the_speed(program, tmp_path):
             run(program.call(voice, "hey marcel", tmp_path / "a.wav", speed, 1.1))
             lengths.append(len(trim(audio.read(tmp_path / "a.wav", mono="mean")[0])))
         assert lengths[0] > 1.3 * lengths[1], voice
+
+
+def test_every_voice_of_a_program_is_drawn_as_often_and_small_programs_are_not_lost():
+    names = {"many": 64, "few": 4}
+    voices = [Voice(program, str(number)) for program, count in names.items() for number in range(count)]
+    drawn = draw(voices, 1000, np.random.default_rng(0))
+    counts = Counter(drawn)
+    assert len(drawn) == 1000
+    assert Counter(voice.program for voice in drawn) == {"many": 800, "few": 200}
+    for program in names:
+        own = [count for voice, count in counts.items() if voice.program == program]
+        assert max(own) - min(own) <= 1
+    assert {voice.program for voice in drawn[:50]} == set(names)  # in random order
+    assert draw([], 10, np.random.default_rng(0)) == []

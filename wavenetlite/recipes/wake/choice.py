@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from wavenetlite.recipes.wake.espeak import Espeak
 from wavenetlite.recipes.wake.festival import Festival
 from wavenetlite.recipes.wake.flite import Flite
+from wavenetlite.recipes.wake.mbrola import Mbrola
+from wavenetlite.recipes.wake.pico import Pico
 from wavenetlite.recipes.wake.piper import Piper
 from wavenetlite.recipes.wake.programs import Program, Voice, require
+from wavenetlite.recipes.wake.rhvoice import RHVoice
 from wavenetlite.recipes.wake.script import divide
 from wavenetlite.support.errors import MissingPackageError, ParameterError
 
@@ -26,7 +29,7 @@ class Cast:
 
 def known_programs(piper_voices: str | os.PathLike[str] | None = None) -> dict[str, Program]:
     """The programs that speak, by name."""
-    made: list[Program] = [Espeak(), Flite(), Festival(), Piper(piper_voices)]
+    made: list[Program] = [Espeak(), Mbrola(), Flite(), Festival(), Pico(), RHVoice(), Piper(piper_voices)]
     return {program.name: program for program in made}
 
 

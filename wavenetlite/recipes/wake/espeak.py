@@ -47,11 +47,16 @@ class Espeak:
 
 
 @lru_cache(16)
+def voice_rows(language: str) -> dict[str, str]:
+    """Every voice of a language, by its file, such as "gmw/en-US", and the accent that it speaks."""
+    rows = [line.split() for line in lines_of((Espeak.name, f"--voices={language}"))[1:]]
+    return {row[4]: row[1] for row in rows if len(row) > 4}
+
+
 def accents(language: str) -> tuple[str, ...]:
     """The language's voices that need no other program."""
-    rows = [line.split() for line in lines_of((Espeak.name, f"--voices={language}"))[1:]]
-    found = [row[1] for row in rows if len(row) > 4 and not row[4].startswith(("mb/", "!v/"))]
-    return tuple(dict.fromkeys(found))
+    rows = voice_rows(language).items()
+    return tuple(dict.fromkeys(accent for file, accent in rows if not file.startswith(("mb/", "!v/"))))
 
 
 @lru_cache(1)
