@@ -46,7 +46,8 @@ class Ensemble:
     def trained(self, number: int) -> Sequential:
         """One of them, the first is number 1."""
         self.last = None  # its scenes would fill the memory beside those of the next
-        name, seed = f"network {number} of {self.effort.networks}", self.seed + SEEDS_APART * (number - 1)
+        networks, seed = self.effort.networks, self.seed + SEEDS_APART * (number - 1)
+        name = f"network {number} of {networks}" if networks > 1 else "network"
         with self.log.bar(f"scenes of {name}") as bar:
             scenes = training_scenes(self.heard, self.effort, seed=seed, threads=self.threads, progress=bar)
         self.last = Training(

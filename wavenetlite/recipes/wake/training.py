@@ -15,7 +15,7 @@ from wavenetlite.nn import Graph, Module, Sequential
 from wavenetlite.nn.fake_quantized import FakeQuantize
 from wavenetlite.quantization.networks import quantization_aware, quantize
 from wavenetlite.recipes.wake.examples import Examples, Hard
-from wavenetlite.recipes.wake.network import last_name, wake_network
+from wavenetlite.recipes.wake.network import heads, last_name, wake_network
 from wavenetlite.recipes.wake.reels import Reels
 from wavenetlite.recipes.wake.scenes import Scenes
 from wavenetlite.recipes.wake.stages import Log
@@ -100,7 +100,8 @@ class Training:
         aware = quantization_aware(network, frames, method="percentile", percentile=99.995, keep=keep)
         aware = with_input(aware, FEATURE_SCALE, LOWEST)
         if self.stages.rounded:
-            self.fit(aware, self.stages.rounded, self.stages.rounded_lr, "rounding", ALL)
+            whose = ALL if len(heads(network)) > 1 else self.name
+            self.fit(aware, self.stages.rounded, self.stages.rounded_lr, "rounding", whose)
         return aware
 
     def fit(self, model: Module, epochs: int, lr: float, stage: str, whose: str) -> None:
