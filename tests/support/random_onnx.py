@@ -379,7 +379,7 @@ def by_shape(g, x, channels, frames):
     length, other = g.size(x, 2), g.of(*g.shapes)
     if kind == "crop":
         g.add("Slice", x, g.integers(g.of(0, 1)), g.hidden("Sub", length, g.integers(g.of(1, 2))), g.integers(2))
-    elif kind == "half":
+    elif kind == "half" and frames > 3:
         half = g.hidden("Div", length, g.integers(2))
         twice = g.hidden("Mul", half, g.integers(2))
         g.add("Slice", x, g.integers(0), g.hidden("Sub", twice, g.integers(2)) if g.rng.random() < 0.5 else
@@ -399,7 +399,7 @@ def by_shape(g, x, channels, frames):
         end = g.hidden("Sub", g.size(other, 2), length)
         g.add("Concat", *g.of((x, g.hidden("Slice", other, g.integers(0), length, g.integers(2))),
                               (g.hidden("Slice", other, end, g.size(other, 2), g.integers(2)), x)), axis=1)  # fmt: skip
-    elif kind == "round":
+    elif kind == "round" and frames > 3:  # an end below 0 would count from the other end
         real = g.hidden("Cast", length, to=TensorProto.FLOAT)
         up = g.hidden("Ceil", g.hidden("Div", real, g.constant([g.of(2.0, 1.0, 3.0)])))
         end = g.hidden("Sub", length, g.hidden("Sub", g.hidden("Cast", up, to=TensorProto.INT64), g.integers(3)))
