@@ -86,6 +86,14 @@ def words(text: str) -> str | list[str]:
     return text if text in ("12", "all") else [word.strip() for word in text.split(",") if word.strip()]
 
 
+def names(text: str) -> list[str]:
+    """Names with commas between them."""
+    made = [part.strip() for part in text.split(",") if part.strip()]
+    if not made:
+        raise argparse.ArgumentTypeError(f"{text!r} must be names with commas between them")
+    return made
+
+
 def class_weights(text: str) -> str | dict[str, float]:
     """ "balanced", or ``LABEL=WEIGHT,...``."""
     if text == "balanced":

@@ -31,6 +31,7 @@ from wavenetlite.commands.shared import (
     report_problems,
 )
 from wavenetlite.commands.talk import add_background, alarms_in, alarms_json, check_folders, read_talk
+from wavenetlite.commands.voices import add_voices, check_voices, with_said
 from wavenetlite.corpora.background import Background
 from wavenetlite.corpora.clips import Clips, Corpus
 from wavenetlite.corpora.duplicates import Duplicates
@@ -93,6 +94,7 @@ EXAMPLES = """\
   wavenetlite train speech_commands --words 12 --out trained
   wavenetlite train recordings --recipe quick --out first
   wavenetlite train recordings --background talk --background music --out quiet
+  wavenetlite train recordings --background talk --voices espeak-ng,pico --out quiet
   wavenetlite train recordings --recipe quick --init speech-commands-12 --freeze stem --out tuned
   wavenetlite train recordings --epochs 30 --resample --sr 16000
   wavenetlite train fsdd --hold-out-speaker theo --out fsdd-theo --json > result.json
@@ -143,6 +145,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="DATA",
         help="further recordings, with labels of DATA, for training only",
     )
+    add_voices(parser)
     add_background(parser, "what the model is not to take for them")
     parser.add_argument(
         "--no-reject", action="store_true", help=f"do not add the label {UNKNOWN} to DATA that has none"
@@ -205,6 +208,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--in-talk needs --background: without one, words are heard within talk anyway")
     init = None if args.init is None else load_classifier(args.init)
     check_folders(args.background)
+    check_voices(args)
     if args.more is not None:
         check_exists(args.more)
     for name in (CLASSIFIER, METRICS, *FIGURES):
@@ -226,6 +230,7 @@ def run(args: argparse.Namespace) -> int:
              + ("" if args.background else "; --background with talk makes it better")
              + "; --no-reject leaves it out")  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
+    corpus = with_said(corpus, args, out)
     args.interrupted = INTERRUPTED_ANEW if args.no_resume else INTERRUPTED
     began = time.monotonic()
     clf = recipes.train_classifier(
@@ -302,6 +307,7 @@ def corpus_notes(corpus: Corpus, args: argparse.Namespace) -> dict[str, Any]:
         "clip_s": args.clip_s,
         "hold_out_speaker": args.hold_out_speaker,
         "more": None if args.more is None else Path(args.more).name,
+        "voices": args.voices,
         "background": [Path(folder).name for folder in args.background],
         "clips": {part: len(getattr(corpus, part)) for part in ("train", *MEASURED)},
         "trained_on": ["train", *MEASURED] if args.everything else ["train"],

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from wavenetlite.commands.options import UsageError, above_zero, add_json, describe, positive, whole
+from wavenetlite.commands.options import UsageError, above_zero, add_json, describe, names, positive, whole
 from wavenetlite.commands.output import INTERRUPTED, say, say_json
 from wavenetlite.commands.places import check_folder
 from wavenetlite.commands.train import INTERRUPTED_ANEW
@@ -15,10 +15,10 @@ from wavenetlite.support.optional import optional
 from wavenetlite.support.tables import table_lines
 
 ABOUT = """\
-Make a wake word from its text, on this computer: voices of espeak-ng, flite, festival
-and piper, as far as installed, say the phrase, what sounds nearly like it and ordinary
-sentences; small networks learn to tell them apart among talk and noise, and their mean
-decides. Writes into OUT:
+Make a wake word from its text, on this computer: all voices that are installed, of
+espeak-ng, mbrola, flite, festival, pico, RHVoice and piper, say the phrase, what sounds
+nearly like it and ordinary sentences; small networks learn to tell them apart among talk
+and noise, and their mean decides. Writes into OUT:
 
   classifier.safetensors  for listen, classify and wavenetlite.load; 8-bit integers
   hey_marcel.tflite       for ESPHome's micro_wake_word, one for each phrase,
@@ -74,14 +74,6 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_json(parser, "the content of wake-word.json")
     parser.add_argument("--quiet", action="store_true", help="no progress and no report, only problems")
     parser.set_defaults(run=run)
-
-
-def names(text: str) -> list[str]:
-    """Names with commas between them."""
-    made = [part.strip() for part in text.split(",") if part.strip()]
-    if not made:
-        raise argparse.ArgumentTypeError(f"{text!r} must be names with commas between them")
-    return made
 
 
 def run(args: argparse.Namespace) -> int:

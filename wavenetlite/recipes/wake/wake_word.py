@@ -81,10 +81,10 @@ def train_wake_word(
 ) -> WakeWord:
     """Train a detector of words that nobody has recorded, from their text.
 
-    Programs that speak (espeak-ng, flite, festival, piper) say the phrases, what sounds nearly like them, and ordinary
-    sentences, in all their voices, at many speeds and pitches. Small networks of microWakeWord's shape learn to tell
-    them apart, in rooms and noise, and from recordings without the phrases; what they mistake is trained on again. The
-    8-bit form of their mean is what is measured and written.
+    Programs that speak (espeak-ng, mbrola, flite, festival, pico, RHVoice, piper) say the phrases, what sounds nearly
+    like them, and ordinary sentences, in all their voices, at many speeds and pitches. Small networks of
+    microWakeWord's shape learn to tell them apart, in rooms and noise, and from recordings without the phrases; what
+    they mistake is trained on again. The 8-bit form of their mean is what is measured and written.
 
     Parameters
     ----------
