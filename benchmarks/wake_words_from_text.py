@@ -1,9 +1,10 @@
 """``python -m benchmarks.wake_words_from_text CLASSIFIER... --talk FOLDER``: wake words on voices and talk new to them.
 
-Of classifiers that ``wavenetlite wake-word --voices espeak-ng`` made: how many of 118 clips of each phrase they hear,
-which flite's and festival's English voices say at many speeds and pitches, each alone in faint noise; and how many
-false alarms an hour they raise in talk, a row for each folder. With the threshold that each run chose, and, as the
-threshold moves, at no more than `--rate` alarms an hour in the first folder: that one nobody knows beforehand.
+Of classifiers that ``wavenetlite wake-word`` made from voices of other people (``--voices espeak-ng,mbrola,pico``; of
+RHVoice's, Slt is the same person as flite's slt): how many of 118 clips of each phrase they hear, which flite's and
+festival's English voices say at many speeds and pitches, each alone in faint noise; and how many false alarms an hour
+they raise in talk, a row for each folder. With the threshold that each run chose, and, as the threshold moves, at no
+more than `--rate` alarms an hour in the first folder: that one nobody knows beforehand.
 """
 
 import os

@@ -21,7 +21,7 @@ from wavenetlite.support.cpus import cpus
 from wavenetlite.support.errors import ParameterError
 from wavenetlite.support.progress import Progress
 
-CLIPS = 300
+CLIPS = 100
 """Of each label."""
 SPEEDS = PITCHES = (0.75, 1.35)
 LEVELS_DB = (-15.0, 3.0)
