@@ -89,17 +89,24 @@ def embedding_of(file: OnnxGraph | Graph) -> nn.Sequential:
     for node in file.nodes[: MOST_LAYERS + 1]:
         if name not in node.inputs:
             if node.kind == "Constant" and "value" in node.attributes:
-                constants[node.outputs[0]] = node.attributes["value"]
+                constants[output_of(node)] = node.attributes["value"]
                 continue
             raise ModelFileError(f"{node.place}: does not read the node before it; an embedding must be a chain")
         try:
             take(net, rows, node, [constants.get(one) for one in node.inputs if one != name])
         except (UnsupportedError, WavenetliteError, KeyError, TypeError, ValueError) as error:
             raise ModelFileError(f"{node.place}: {error}") from None
-        name = node.outputs[0]
+        name = output_of(node)
     if not net.layers or name not in file.outputs or net.bins != 1:
         raise ModelFileError("its layers do not end with one embedding, which is its output")
     return nn.Sequential(net.layers)
+
+
+def output_of(node: OnnxNode) -> str:
+    """The name of the only thing that a node computes."""
+    if len(node.outputs) != 1:
+        raise ModelFileError(f"{node.place}: has {len(node.outputs)} outputs; it must have one")
+    return node.outputs[0]
 
 
 def take(net: ChainBuilder, rows: dict[str, Row], node: OnnxNode, constants: list[Any]) -> None:
@@ -114,6 +121,13 @@ def take(net: ChainBuilder, rows: dict[str, Row], node: OnnxNode, constants: lis
 
 
 Row = Callable[[ChainBuilder, dict[str, Any], list[Any]], None]
+
+
+def first(constants: list[Any]) -> Any:
+    """The constant that a node cannot do without."""
+    if not constants:
+        raise UnsupportedError("lacks a constant")
+    return constants[0]
 
 
 def whole(value: Any) -> Floats:
@@ -155,7 +169,7 @@ def onnx_conv(net: ChainBuilder, options: dict[str, Any], constants: list[Any]) 
     ones("dilations", options.get("dilations", [1]))
     ones("group", [options.get("group", 1)])
     bias = whole(constants[1]) if len(constants) > 1 else None
-    net.conv(whole(constants[0]), bias, no_pads_over_time(options), two(options.get("strides", [1, 1])))
+    net.conv(whole(first(constants)), bias, no_pads_over_time(options), two(options.get("strides", [1, 1])))
 
 
 def onnx_max_pool(net: ChainBuilder, options: dict[str, Any], constants: list[Any]) -> None:
@@ -175,7 +189,7 @@ ONNX: dict[str, Row] = {
     "Clip": onnx_clip,
     "Conv": onnx_conv,
     "LeakyRelu": lambda net, options, _: net.activation("leaky_relu", negative_slope=options.get("alpha", 0.01)),
-    "Max": lambda net, _, constants: net.at_least(scalar(constants[0])),
+    "Max": lambda net, _, constants: net.at_least(scalar(first(constants))),
     "MaxPool": onnx_max_pool,
     "Relu": lambda net, _options, _constants: net.activation("relu"),
 }
@@ -183,7 +197,7 @@ ONNX: dict[str, Row] = {
 
 # -------------------------------------------------------------------------------------------------------- TFLite
 def tflite_pad(net: ChainBuilder, options: dict[str, Any], constants: list[Any]) -> None:
-    sides = np.asarray(constants[0]).reshape(-1, 2)
+    sides = np.asarray(first(constants)).reshape(-1, 2)
     if len(sides) != 4 or sides[[0, 1, 3]].any() or (sides < 0).any():
         raise UnsupportedError(f"puts {sides.tolist()} zeros around; they must be around the bins")
     net.pads = two(sides[2])
@@ -191,7 +205,7 @@ def tflite_pad(net: ChainBuilder, options: dict[str, Any], constants: list[Any])
 
 def tflite_conv(net: ChainBuilder, options: dict[str, Any], constants: list[Any]) -> None:
     ones("dilations", [options["dilation_h"], options["dilation_w"]])
-    weight = np.ascontiguousarray(whole(constants[0]).transpose(0, 3, 1, 2))
+    weight = np.ascontiguousarray(whole(first(constants)).transpose(0, 3, 1, 2))
     around, pads = weight.shape[3] - 1, (0, 0)
     if options["padding"] == SAME:
         if weight.shape[2] != 1:
@@ -209,6 +223,8 @@ def tflite_max_pool(net: ChainBuilder, options: dict[str, Any], constants: list[
         (int(options["height"]), int(options["width"])),
         (int(options["stride_h"]), int(options["stride_w"])),
     )
+    if min(*kernel, *stride) < 1:
+        raise UnsupportedError(f"has kernel={kernel} and stride={stride}; they must be at least 1")
     if options["padding"] != VALID and (kernel != stride or net.bins % kernel[1] or kernel[0] != 1):
         raise UnsupportedError("has padding=SAME; it must be VALID")
     net.max_pool(kernel, stride)
@@ -227,7 +243,7 @@ def fused(net: ChainBuilder, options: dict[str, Any]) -> None:
 TFLITE: dict[str, Row] = {
     "CONV_2D": tflite_conv,
     "LEAKY_RELU": lambda net, options, _: net.activation("leaky_relu", negative_slope=options["alpha"]),
-    "MAXIMUM": lambda net, _, constants: net.at_least(scalar(constants[0])),
+    "MAXIMUM": lambda net, _, constants: net.at_least(scalar(first(constants))),
     "MAX_POOL_2D": tflite_max_pool,
     "PAD": tflite_pad,
     "RELU": lambda net, _options, _constants: net.activation("relu"),

@@ -110,7 +110,7 @@ class TfliteFile:
 
     def graph(self, index: int) -> Graph:
         """The graph of a number."""
-        if index >= len(self.model.subgraphs):
+        if not 0 <= index < len(self.model.subgraphs):
             raise ModelFileError(f"it has {len(self.model.subgraphs)} graphs, and asks for number {index}")
         held = self.model.subgraphs[index]
         if len(held.operators) > MOST_OPERATORS:

@@ -45,13 +45,13 @@ def network(file: TfliteFile, graph: Graph, frames: int | None, rounding: Roundi
 
 def compared(graph: Graph, choice: OnnxNode) -> tuple[str, float, list[OnnxNode]]:
     """The score that the condition of an IF compares, the bound that it must reach, and the operators before."""
-    nodes = graph.nodes[:-1]
-    if nodes and nodes[-1].kind == "RESHAPE" and nodes[-1].outputs[0] == choice.inputs[0]:
-        made, nodes = nodes[-1].inputs[0], nodes[:-1]
-    else:
-        made = choice.inputs[0]
-    if not nodes or nodes[-1].kind != "GREATER_EQUAL" or nodes[-1].outputs[0] != made:
+    nodes, made = graph.nodes[:-1], choice.inputs[:1]
+    if nodes and nodes[-1].kind == "RESHAPE" and nodes[-1].outputs[:1] == made:
+        made, nodes = nodes[-1].inputs[:1], nodes[:-1]
+    if not made or not nodes or nodes[-1].kind != "GREATER_EQUAL" or nodes[-1].outputs[:1] != made:
         raise ModelFileError(f"{choice.place}: its condition must be GREATER_EQUAL of a score and a bound")
+    if len(nodes[-1].inputs) != 2:
+        raise ModelFileError(f"{nodes[-1].place}: has {len(nodes[-1].inputs)} inputs; it must have two")
     score, bound = nodes[-1].inputs
     value = graph.tensors[bound].data if bound in graph.tensors else None
     if value is None or value.size != 1 or not np.isfinite(value).all():
