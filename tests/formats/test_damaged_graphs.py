@@ -12,7 +12,7 @@ import pytest
 from wavenetlite.formats.onnx_file import OnnxNode
 from wavenetlite.formats.speech_embedding import embedding_of
 from wavenetlite.formats.tflite_file import Graph, Tensor, TfliteFile
-from wavenetlite.formats.tflite_verifier import compared
+from wavenetlite.formats.tflite_verifier import compared, signal_only
 from wavenetlite.support.errors import ModelFileError
 
 CONV = {"dilation_h": 1, "dilation_w": 1, "padding": 1, "stride_h": 1, "stride_w": 1, "activation": 0}
@@ -71,6 +71,18 @@ def test_a_verifier_with_a_damaged_operator(at, changes, message):
     graph.nodes[at] = replace(graph.nodes[at], **changes)
     with pytest.raises(ModelFileError, match=message):
         compared(graph, graph.nodes[-1])
+
+
+@pytest.mark.parametrize(("inputs", "given"), [(["signal", "more"], ""), (["signal", ""], "bound")])
+def test_a_branch_that_is_given_what_is_not_there(inputs, given):
+    """An input that an operator leaves out has the name ""; a branch that reads it is refused, another one is not."""
+    graph = verifier()
+    choice = replace(graph.nodes[-1], inputs=("above", "x", given))
+    reads = OnnxNode("ADD", "operator 0 (ADD)", tuple(inputs), ("out",), {})
+    branch = Graph([reads], {"signal": tensor("signal"), "more": tensor("more")}, inputs, ["out"])
+    with pytest.raises(ModelFileError, match="its then branch computes with"):
+        signal_only(branch, graph, choice)
+    assert signal_only(replace(branch, nodes=[]), graph, choice).inputs == ["signal"]
 
 
 @pytest.mark.parametrize("index", [-1, -7, 1])

@@ -79,7 +79,7 @@ def signal_only(made: Graph, graph: Graph, choice: OnnxNode) -> Graph:
     for name, given in given_to(made, choice).items():
         if given == graph.inputs[0]:
             signal.append(name)
-        elif graph.tensors[given].data is not None:
+        elif name in tensors and given in graph.tensors and graph.tensors[given].data is not None:
             tensors[name] = replace(tensors[name], data=graph.tensors[given].data)
         elif any(name in node.inputs for node in made.nodes):
             raise ModelFileError(f"{choice.place}: its then branch computes with {given!r}; it must read the signal")
