@@ -473,10 +473,10 @@ if __name__ == "__main__":
                 said = f"WRONG: {type(error).__name__} {error}"
             found[said.split(" ")[0]] += 1
             if said.startswith("WRONG"):
-                print(seed, said)
+                print(seed, said, flush=True)
                 if "-v" in sys.argv:
                     print(described(seed))
             elif "-r" in sys.argv and said.startswith("refused"):
-                print(seed, said)
+                print(seed, said, flush=True)
     print(dict(found))
     sys.exit("WRONG:" in found)

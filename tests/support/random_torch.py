@@ -231,6 +231,6 @@ if __name__ == "__main__":
         said = outcome(seed)
         found[said.split(" ")[0]] += 1
         if said.startswith("WRONG") or "-v" in sys.argv:
-            print(seed, said, module(seed) if said.startswith("WRONG") else "")
+            print(seed, said, module(seed) if said.startswith("WRONG") else "", flush=True)
     print(dict(found))
     sys.exit("WRONG:" in found)
