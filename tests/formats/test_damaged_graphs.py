@@ -1,4 +1,4 @@
-"""Graphs of TFLite whose operators lack inputs, outputs or numbers, as damage leaves them: each is told in one line.
+"""Damaged TFLite graphs, whose operators lack inputs, outputs or sizes: each is refused in one line.
 
 The long run of `mutated_models.py` found each of these.
 """

@@ -33,6 +33,11 @@ def check_folder(path: str, option: str) -> Path:
     return folder
 
 
+def holds(folder: str, out: Path) -> bool:
+    """Whether a folder is another one, or has it below it."""
+    return Path(folder).resolve() in (out.resolve(), *out.resolve().parents)
+
+
 def check_access(path: str, folder: Path) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ParameterError(f"{path}: cannot be written: {folder} may not be written by this user, or is read-only")

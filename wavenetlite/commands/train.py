@@ -208,7 +208,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--in-talk needs --background: without one, words are heard within talk anyway")
     init = None if args.init is None else load_classifier(args.init)
     check_folders(args.background)
-    check_voices(args)
+    check_voices(args, out)
     if args.more is not None:
         check_exists(args.more)
     for name in (CLASSIFIER, METRICS, *FIGURES):

@@ -5,23 +5,24 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from wavenetlite.commands.options import names, positive
+from wavenetlite.commands.options import UsageError, names, positive
 from wavenetlite.commands.output import note, progress
+from wavenetlite.commands.places import holds
 from wavenetlite.corpora.clips import Corpus
 from wavenetlite.recipes.said_labels import CLIPS, voices_of, with_voices
 from wavenetlite.recipes.wake.choice import known_programs
 
 SPEECH = "speech"
 """Folder below OUT for what was said."""
-ALL = "all"
+ALL, LANGUAGE = "all", "en"
 
 
 def add_voices(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--voices", type=names, metavar="all|A,B,...", help="programs, or voices such as flite:slt, that say the labels"
         f" as further speakers to train on: {', '.join(known_programs())}; all: those that are installed")  # fmt: skip
-    parser.add_argument("--said", type=positive, default=CLIPS, metavar="N", help="with --voices: clips of each label")
-    parser.add_argument("--language", default="en", metavar="CODE", help="with --voices: that they speak")
+    parser.add_argument("--said", type=positive, metavar="N", help=f"with --voices: clips of each label ({CLIPS})")
+    parser.add_argument("--language", metavar="CODE", help=f"with --voices: that they speak ({LANGUAGE})")
 
 
 def wanted(args: argparse.Namespace) -> list[str] | None:
@@ -29,10 +30,16 @@ def wanted(args: argparse.Namespace) -> list[str] | None:
     return None if args.voices == [ALL] else args.voices
 
 
-def check_voices(args: argparse.Namespace) -> None:
-    """Raise if the voices are not there, before anything is read."""
-    if args.voices is not None:
-        voices_of(args.language, wanted(args), known_programs())
+def check_voices(args: argparse.Namespace, out: Path) -> None:
+    """Raise if the voices are not there, or what they say would be read as recordings; before anything is read."""
+    if args.voices is None:
+        if args.said is not None or args.language is not None:
+            raise UsageError("--said and --language need --voices: nobody speaks without")
+        return
+    for folder in args.data:
+        if holds(folder, out):
+            raise UsageError(f"{folder}: holds --out {out}, whose speech would be read as recordings")
+    voices_of(args.language or LANGUAGE, wanted(args), known_programs())
 
 
 def with_said(corpus: Corpus, args: argparse.Namespace, out: Path) -> Corpus:
@@ -40,8 +47,10 @@ def with_said(corpus: Corpus, args: argparse.Namespace, out: Path) -> Corpus:
     if args.voices is None:
         return corpus
     with progress("voices say the labels", quiet=args.quiet) as bar:
-        made = with_voices(corpus, out / SPEECH, voices=wanted(args), clips=args.said, language=args.language,
-                           seed=args.seed, threads=args.threads, progress=bar)  # fmt: skip
+        made = with_voices(
+            corpus, out / SPEECH, voices=wanted(args), clips=args.said or CLIPS, language=args.language or LANGUAGE,
+            seed=args.seed, threads=args.threads, progress=bar,
+        )  # fmt: skip
     if not args.quiet:
         note(summary(len(made.train) - len(corpus.train), made.problems[len(corpus.problems) :]))
     return made

@@ -8,7 +8,7 @@ from typing import Any
 
 from wavenetlite.commands.options import UsageError, above_zero, add_json, describe, names, positive, whole
 from wavenetlite.commands.output import INTERRUPTED, say, say_json
-from wavenetlite.commands.places import check_folder
+from wavenetlite.commands.places import check_folder, holds
 from wavenetlite.commands.train import INTERRUPTED_ANEW
 from wavenetlite.recipes.wake import EFFORTS, WakeWord, train_wake_word
 from wavenetlite.support.optional import optional
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     out = check_folder(args.out, "--out")
     background = args.background or []
     for folder in [*background, *([] if args.recordings is None else [args.recordings])]:
-        if Path(folder).resolve() in (out.resolve(), *out.resolve().parents) and Path(folder).is_dir() and out.exists():
+        if holds(folder, out) and Path(folder).is_dir() and out.exists():
             raise UsageError(f"{folder}: holds --out {args.out}, whose speech would be read as recordings")
     args.interrupted = INTERRUPTED_ANEW if args.no_resume else INTERRUPTED
     made = train_wake_word(

@@ -13,7 +13,7 @@ from wavenetlite.audio import resample
 from wavenetlite.corpora.clips import Clips, Corpus
 from wavenetlite.recipes.wake.choice import cast, known_programs
 from wavenetlite.recipes.wake.programs import Program, Voice, checked_text
-from wavenetlite.recipes.wake.script import draw
+from wavenetlite.recipes.wake.script import draw, utter
 from wavenetlite.recipes.wake.speech import SR, Speech, Utterance
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import count, positive_int
@@ -23,7 +23,8 @@ from wavenetlite.support.progress import Progress
 
 CLIPS = 100
 """Of each label."""
-SPEEDS = PITCHES = (0.75, 1.35)
+RANGE = (0.75, 1.35)
+"""Of speeds and of pitches."""
 LEVELS_DB = (-15.0, 3.0)
 """Range of the level, against a peak of 0.5."""
 OWN = 21
@@ -70,7 +71,7 @@ def with_voices(
     Raises
     ------
     ParameterError, MissingPackageError
-        No label can be said; there is no such program, voice or language; a program is not installed.
+        No label is a word; a program is unknown or not installed, or has no such voice or language.
     SpeechError
         A program fails more often than not.
     """
@@ -101,13 +102,8 @@ def script_of(
     labels: Sequence[tuple[int, str]], voices: Sequence[Voice], clips: int, rng: np.random.Generator
 ) -> list[tuple[int, Utterance]]:
     """What is said of each label, with its number."""
-    return [(number, utter(checked_text("label", label.replace("_", " ")), voice, rng))
+    return [(number, utter(checked_text("label", label.replace("_", " ")), voice, rng, RANGE, RANGE))
             for number, label in labels for voice in draw(voices, clips, rng)]  # fmt: skip
-
-
-def utter(text: str, voice: Voice, rng: np.random.Generator) -> Utterance:
-    speed, pitch = (float(np.round(low * (high / low) ** rng.random(), 3)) for low, high in (SPEEDS, PITCHES))
-    return Utterance(text, voice, speed, pitch)
 
 
 def clips_of(

@@ -125,3 +125,14 @@ def test_no_program_is_told(folder, capsys, tones, monkeypatch):
     assert "no program that speaks is installed" in capsys.readouterr().err
     with pytest.raises(MissingPackageError, match="no program that speaks"):
         with_voices(corpus(), folder / "speech", programs={"tones": tones})
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    (["--said", "5"], "--said and --language need --voices"),
+    (["--language", "de"], "--said and --language need --voices"),
+    (["--voices", "all", "--out", "data/made"], "data: holds --out data/made, whose speech would be read"),
+])  # fmt: skip
+def test_options_that_would_be_passed_over_or_spoil_the_data_are_refused(folder, capsys, options, message):
+    assert cli.main(["train", "data", *options]) == 2
+    assert message in capsys.readouterr().err
+    assert not Path("trained").exists() and not Path("data", "made").exists()

@@ -92,8 +92,8 @@ def script(
 def draw(voices: Sequence[Voice], count: int, rng: np.random.Generator) -> list[Voice]:
     """So many voices in random order: of a program each as often as the others, more of those that have more.
 
-    The share of a program grows with the square root of how many voices it has: the hundred variants of one that only
-    computes sounds differ less than five people who were recorded.
+    The share of a program grows with the square root of how many voices it has, so that a program of a few is not lost
+    beside the hundreds of espeak-ng.
     """
     by_program: dict[str, list[Voice]] = {}
     for voice in voices:
@@ -115,8 +115,12 @@ def each_as_often(voices: Sequence[Voice], count: int, rng: np.random.Generator)
     return made[:count]
 
 
-def utter(text: str, voice: Voice, rng: np.random.Generator) -> Utterance:
-    speed, pitch = (float(np.round(low * (high / low) ** rng.random(), 3)) for low, high in (SPEEDS, PITCHES))
+def utter(
+    text: str, voice: Voice, rng: np.random.Generator, speeds: tuple[float, float] = SPEEDS,
+    pitches: tuple[float, float] = PITCHES,
+) -> Utterance:  # fmt: skip
+    """The text at a speed and a pitch within these ranges."""
+    speed, pitch = (float(np.round(low * (high / low) ** rng.random(), 3)) for low, high in (speeds, pitches))
     return Utterance(text, voice, speed, pitch)
 
 
