@@ -11,7 +11,7 @@ import numpy as np
 
 from wavenetlite.audio import resample
 from wavenetlite.corpora.clips import Clips, Corpus
-from wavenetlite.recipes.wake.choice import cast, known_programs
+from wavenetlite.recipes.wake.choice import known_programs, speakers
 from wavenetlite.recipes.wake.programs import Program, Voice, checked_text
 from wavenetlite.recipes.wake.script import draw, utter
 from wavenetlite.recipes.wake.speech import SR, Speech, Utterance
@@ -76,8 +76,8 @@ def with_voices(
         A program fails more often than not.
     """
     programs = known_programs() if programs is None else programs
-    speakers, wanted = voices_of(language, voices, programs), positive_int("clips", clips)
-    script = script_of(words_of(corpus), speakers, wanted, np.random.default_rng([count("seed", seed), OWN]))
+    chosen, wanted = voices_of(language, voices, programs), positive_int("clips", clips)
+    script = script_of(words_of(corpus), chosen, wanted, np.random.default_rng([count("seed", seed), OWN]))
     speech = Speech(programs, Path(folder))
     said, problems = speech.say_all([one for _, one in script], threads=threads or cpus(), progress=progress)
     made = clips_of(script, said, corpus, np.random.default_rng([seed, OWN, 1]))
@@ -86,8 +86,10 @@ def with_voices(
 
 def voices_of(language: str, voices: Sequence[str] | None, programs: dict[str, Program]) -> list[Voice]:
     """All that are wanted; see `with_voices`, whose errors it raises."""
-    chosen = cast(language, voices, None, programs)
-    return list(dict.fromkeys([*chosen.training, *chosen.measuring]))
+    made = speakers(language, voices, programs)
+    if not made:
+        raise ParameterError(f"language={language!r}: no program that is installed speaks it; name another language")
+    return made
 
 
 def words_of(corpus: Corpus) -> list[tuple[int, str]]:

@@ -80,6 +80,13 @@ def test_labels_that_are_no_words_are_refused(tones, tmp_path):
         said_of(tones, tmp_path, corpus(), clips=0)
 
 
+def test_a_language_that_nobody_speaks_is_told(tones, tmp_path, monkeypatch):
+    monkeypatch.setattr(type(tones), "voices", lambda self, language: [])
+    with pytest.raises(ParameterError, match="language='fr': no program that is installed speaks it"):
+        with_voices(corpus(), tmp_path / "speech", programs={"tones": tones}, language="fr")
+    assert not (tmp_path / "speech").exists()
+
+
 # The command
 
 

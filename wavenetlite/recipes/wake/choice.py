@@ -53,20 +53,23 @@ def cast(
         There is no such program or voice, or none at all; a program is not installed.
     """
     measuring = [] if test_voices is None else choose("test_voices", test_voices, language, programs)
-    if voices is None:
-        installed = [program for program in programs.values() if program.installed()]
-        if not installed:
-            remedies = "; ".join(f"{program.name}: {program.remedy}" for program in programs.values())
-            raise MissingPackageError(f"no program that speaks is installed; one is needed ({remedies})")
-        training = [voice for program in installed for voice in program.voices(language)]
-    else:
-        training = choose("voices", voices, language, programs)
-    training = [voice for voice in training if voice not in measuring]
+    training = [voice for voice in speakers(language, voices, programs) if voice not in measuring]
     if not training:
         raise ParameterError(f"language={language!r}: no voice is left to train on; name another language, or voices")
     if test_voices is None:
         training, measuring = divide(training)
     return Cast(programs, training, measuring or training)
+
+
+def speakers(language: str, voices: Sequence[str] | None, programs: dict[str, Program]) -> list[Voice]:
+    """The voices of a language: those that are named, or all that are installed; see `cast` for the errors."""
+    if voices is not None:
+        return choose("voices", voices, language, programs)
+    installed = [program for program in programs.values() if program.installed()]
+    if not installed:
+        remedies = "; ".join(f"{program.name}: {program.remedy}" for program in programs.values())
+        raise MissingPackageError(f"no program that speaks is installed; one is needed ({remedies})")
+    return [voice for program in installed for voice in program.voices(language)]
 
 
 def choose(name: str, wanted: Sequence[str], language: str, programs: dict[str, Program]) -> list[Voice]:
