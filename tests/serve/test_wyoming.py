@@ -230,6 +230,21 @@ def test_it_is_found_on_the_network(tmp_path):
         assert browser.get_service_info(kind, f"kitchen.{kind}", timeout=500) is None
 
 
+def test_a_name_that_is_withdrawn_at_once_is_not_announced_afterwards():
+    zeroconf = pytest.importorskip("zeroconf", reason="needs zeroconf")
+    kind = "_wyoming._tcp.local."
+
+    async def announce_and_withdraw():
+        announcement = Announcement()
+        await announcement.register("hall", "127.0.0.1", 10400)
+        await announcement.withdraw()
+        return asyncio.all_tasks() - {asyncio.current_task()}
+
+    with zeroconf.Zeroconf(interfaces=["127.0.0.1"]) as browser:
+        assert asyncio.run(announce_and_withdraw()) == set()
+        assert browser.get_service_info(kind, f"hall.{kind}", timeout=500) is None
+
+
 @pytest.mark.parametrize(
     ("name", "host"), [("x" * 80, "127.0.0.1"), ("", "127.0.0.1"), ("kitchen", "no.such.host.invalid")]
 )
