@@ -1,10 +1,11 @@
 """Train a detector of voice activity on folders of clean speech, and measure it on speech and noise that are kept back.
 
-    python examples/voice_activity.py english french italian --out vad.safetensors
+    python examples/voice_activity.py english french italian --train-noise sounds --out vad.safetensors
     python examples/voice_activity.py --model vad.safetensors --measure dutch --noise background_noise
 
 The folders hold recordings of speech without noise, with pauses or without; where somebody speaks follows from their
-level. They are mixed with synthetic noise at known levels. Ctrl-C stops the training; the same command resumes.
+level. They are mixed with noise at known levels: synthetic, and of recordings where you have some. Ctrl-C stops the
+training; the same command resumes.
 """
 
 import argparse
@@ -12,19 +13,19 @@ import sys
 from pathlib import Path
 
 import wavenetlite as wl
-from wavenetlite import audio
 from wavenetlite.evaluation.activity import roc_areas
-from wavenetlite.recipes import VoiceActivityRecipe, read_talk, train_voice_activity
-from wavenetlite.train.talk import recorded_noise
+from wavenetlite.recipes import VoiceActivityRecipe, read_noise, read_talk, train_voice_activity
+from wavenetlite.train.recorded_noises import recorded_noise
 
 
 def train(options: argparse.Namespace) -> wl.AudioClassifier:
     talk, left_out = read_talk(options.talk, most=options.most, progress=sys.stderr.isatty())
     minutes = sum(len(one.audio) for one in talk) / 16000 / 60
     print(f"{len(talk)} recordings of {minutes:.0f} min; {left_out} left out as too noisy, short or silent")
-    vad = train_voice_activity(talk, VoiceActivityRecipe(), folder=options.out.with_suffix(""), seed=options.seed,
-                               epochs=options.epochs, threads=options.threads, progress=sys.stderr.isatty(),
-                               info={"data": options.data})  # fmt: skip
+    noise = [] if options.train_noise is None else read_noise([options.train_noise])
+    vad = train_voice_activity(talk, VoiceActivityRecipe(), noise=noise, folder=options.out.with_suffix(""),
+                               seed=options.seed, epochs=options.epochs, threads=options.threads,
+                               progress=sys.stderr.isatty(), info={"data": options.data})  # fmt: skip
     vad.save(options.out)
     print(f"{options.out} written")
     return vad
@@ -33,12 +34,7 @@ def train(options: argparse.Namespace) -> wl.AudioClassifier:
 def measure(vad: wl.AudioClassifier, options: argparse.Namespace) -> None:
     """Print the area under the ROC curve by the ratio of speech to noise."""
     talk, _ = read_talk([options.measure], vad.sr, most=options.most)
-    noise = None
-    if options.noise is not None:
-        read = [audio.read(path, mono="mean") for path in sorted(options.noise.rglob("*.flac"))]
-        if not read:
-            raise wl.ParameterError(f"noise={str(options.noise)!r} has no .flac files; it must be a folder with some")
-        noise = recorded_noise([y if sr == vad.sr else audio.resample(y, sr, vad.sr) for y, sr in read])
+    noise = None if options.noise is None else recorded_noise(read_noise([options.noise], vad.sr))
     areas = roc_areas(vad, talk, noise_of=noise, scenes=options.scenes, doubtful=options.doubtful)
     for snr_db, area in areas.items():
         print(f"{options.measure.name}, {snr_db:4.0f} dB: area under ROC {area:.4f}")
@@ -50,7 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("voice-activity.safetensors"), metavar="FILE")
     parser.add_argument("--model", metavar="NAME|FILE", help="a trained detector to measure, instead of training one")
     parser.add_argument("--measure", type=Path, metavar="DIR", help="clean speech that was not trained on")
-    parser.add_argument("--noise", type=Path, metavar="DIR", help="noise for --measure, .flac (default: synthetic)")
+    parser.add_argument("--train-noise", type=Path, metavar="DIR", help="noise to train on, beside synthetic noise")
+    parser.add_argument("--noise", type=Path, metavar="DIR", help="noise for --measure (default: synthetic)")
     parser.add_argument("--scenes", type=int, default=10, metavar="N", help="scenes of 20 s for each ratio")
     parser.add_argument(
         "--doubtful", action="store_true", help="with --measure: also count what may be speech or only its echo"

@@ -42,12 +42,12 @@ def test_nothing_to_do_is_one_line(example, capsys):
 
 def test_a_folder_without_noise_is_named(example, tmp_path, capsys):
     (tmp_path / "noise").mkdir()
+    (tmp_path / "noise" / "a.txt").write_text("wind")
     y = np.random.default_rng(0).standard_normal(16_000).astype(np.float32)
-    audio.write(tmp_path / "noise" / "a.wav", 0.1 * y, 16_000)
     (tmp_path / "talk").mkdir()
     speech = np.zeros(40_000, np.float32)
     speech[8000:24_000] = 0.1 * y
     audio.write(tmp_path / "talk" / "a.wav", speech, 16_000)
     noise = tmp_path / "noise"
     assert example.main(["--model", "voice-activity", "--measure", str(tmp_path / "talk"), "--noise", str(noise)]) == 1
-    assert f"noise={str(noise)!r} has no .flac files; it must be a folder with some" in capsys.readouterr().err
+    assert f"noise={str(noise)!r} has no recording; it must be a folder with some" in capsys.readouterr().err

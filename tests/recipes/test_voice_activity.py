@@ -10,7 +10,7 @@ import pytest
 import wavenetlite as wl
 from wavenetlite import audio
 from wavenetlite.evaluation.activity import roc_areas
-from wavenetlite.recipes import VoiceActivityRecipe, read_talk, train_voice_activity
+from wavenetlite.recipes import VoiceActivityRecipe, read_noise, read_talk, train_voice_activity
 from wavenetlite.recipes import voice_activity as module
 from wavenetlite.recipes.members import members_of
 from wavenetlite.train.talk import Talk
@@ -99,6 +99,37 @@ def test_talk_is_read_from_folders_without_their_noise(tmp_path):
         read_talk([tmp_path / "none"])
     with pytest.raises(wl.ParameterError, match="talk is empty"):
         train_voice_activity([], QUICK)
+
+
+def test_noise_of_recordings_is_in_the_scenes(monkeypatch):
+    """A tone of 3 kHz, at other speeds, in scenes without speech."""
+    learned, fit = [], module.fit
+    monkeypatch.setattr(
+        module, "fit", lambda model, scenes, **options: learned.append(scenes) or fit(model, scenes, **options)
+    )
+    tone = (0.1 * np.sin(2 * np.pi * 3000 * np.arange(4 * SR) / SR)).astype(np.float32)
+    scene = {"seconds": 4.0, "silent": 1.0, "clean": 0.0, "narrow": 0.0, "recorded_share": 1.0}
+    recipe = dataclasses.replace(QUICK, scenes=20, scene=scene, integers=False)
+    heard = []
+    for noise in ([], [tone]):
+        vad = train_voice_activity(talk(range(2)), recipe, noise=noise, epochs=1, threads=1)
+        assert vad.info["noise_recordings"] == len(noise)
+        loudest = learned[-1].frames.astype(np.float32).mean(axis=1).argmax(axis=1)
+        heard.append(np.mean((loudest >= 16) & (loudest <= 29)))
+    assert heard[0] < 0.7 and heard[1] > 0.9
+
+
+def test_noise_is_read_from_folders(tmp_path):
+    noise = 0.1 * np.random.default_rng(0).standard_normal(8000).astype(np.float32)
+    (tmp_path / "_noise_").mkdir()
+    audio.write(tmp_path / "_noise_" / "a.wav", noise, 8000)
+    (one,) = read_noise([tmp_path])
+    assert len(one) == 16000 and one.dtype == np.float32
+    (tmp_path / "none").mkdir()
+    with pytest.raises(wl.ParameterError, match="none' has no recording; it must be a folder with some"):
+        read_noise([tmp_path / "none"])
+    with pytest.raises(wl.ParameterError, match="there is no such folder"):
+        read_noise([tmp_path / "nowhere"])
 
 
 def test_the_bundled_detector_hears_no_speech_in_silence_and_noise():

@@ -12,7 +12,6 @@ from wavenetlite.train.talk import (
     Talk,
     doubtful,
     frame_truth,
-    recorded_noise,
     spoken,
     without_gaps,
 )
@@ -144,10 +143,3 @@ def test_scenes_are_the_same_whatever_the_threads_and_targets_fit_their_frames()
     made = frame_truth(Scene(np.zeros(100 * 160, np.float32), truth, doubt), features, 48, 160)
     first, unknown = (int(np.ceil((unit * 160 - 352) / 320)) for unit in (50, 90))  # frame k ends at 512 + 320 k
     assert made.tolist() == [0] * first + [1] * (unknown - first) + [-1] * (48 - unknown)
-
-
-def test_recorded_noise_is_one_of_the_recordings_at_the_same_level():
-    noise = recorded_noise([np.zeros(100, np.float32), np.full(50, 0.01, np.float32)])
-    assert noise(120, np.random.default_rng(0)).tolist() == [1.0] * 120
-    with pytest.raises(wl.ParameterError, match="empty or silent"):
-        recorded_noise([np.zeros(100, np.float32)])

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from wavenetlite.classifier.classifier import AudioClassifier
 from wavenetlite.support.arrays import Doubles, Floats
 from wavenetlite.support.errors import ParameterError
-from wavenetlite.train.talk import UNIT_S, NoiseOf, Scene, SceneMaker, Talk
+from wavenetlite.train.recorded_noises import NoiseOf
+from wavenetlite.train.talk import UNIT_S, Scene, SceneMaker, Talk
 
 SNRS_DB = (0.0, 5.0, 10.0, 20.0)
 

@@ -17,6 +17,7 @@ from wavenetlite.nn import Activation, BatchNorm, Conv1d, Linear, Module, Residu
 from wavenetlite.quantization import quantize
 from wavenetlite.recipes.members import mean_of_members
 from wavenetlite.recipes.recipe import features_at, fit_options, jsonable
+from wavenetlite.support.arrays import Floats
 from wavenetlite.support.checks import count, positive_int
 from wavenetlite.support.cpus import cpus
 from wavenetlite.support.errors import ParameterError
@@ -24,6 +25,7 @@ from wavenetlite.support.progress import Bar
 from wavenetlite.support.version import __version__
 from wavenetlite.train.loop import fit
 from wavenetlite.train.losses import CrossEntropy
+from wavenetlite.train.recorded_noises import RecordedNoises
 from wavenetlite.train.talk import SceneMaker, Scenes, Talk
 
 SPEECH, NOISE = "speech", "_noise_"
@@ -115,23 +117,47 @@ def read_talk(
     return found, left_out
 
 
+def read_noise(folders: Sequence[str | os.PathLike[str]], sr: int = 16000) -> list[Floats]:
+    """The recordings in folders and below them, float32, (samples,), resampled to one rate.
+
+    Raises
+    ------
+    ParameterError
+        A folder does not exist or holds no audio.
+    """
+    found: list[Floats] = []
+    for folder in folders:
+        paths = sounds_in(folder)
+        if not paths:
+            raise ParameterError(f"noise={str(folder)!r} has no recording; it must be a folder with some")
+        for path in paths:
+            y, rate = audio.read(path, mono="mean")
+            found.append(y if rate == sr else audio.resample(y, rate, sr))
+    return found
+
+
 def audio_files(folder: str | os.PathLike[str]) -> list[Path]:
     """The audio files in a folder and below it, sorted; not those in folders of noise."""
+    return [
+        path
+        for path in sounds_in(folder)
+        if not any(part.startswith("_") and part != "_unknown_" for part in path.relative_to(folder).parts[:-1])
+    ]
+
+
+def sounds_in(folder: str | os.PathLike[str]) -> list[Path]:
+    """All audio files in a folder and below it, sorted."""
     place = Path(folder)
     if not place.is_dir():
         raise ParameterError(f"folder={str(folder)!r}: there is no such folder")
-    return sorted(
-        path
-        for path in place.rglob("*")
-        if path.suffix.lower() in (".flac", ".wav", ".ogg", ".mp3")
-        and not any(part.startswith("_") and part != "_unknown_" for part in path.relative_to(place).parts[:-1])
-    )
+    return sorted(path for path in place.rglob("*") if path.suffix.lower() in (".flac", ".wav", ".ogg", ".mp3"))
 
 
 def train_voice_activity(
     talk: Sequence[Talk],
     recipe: VoiceActivityRecipe | None = None,
     *,
+    noise: Sequence[Floats] = (),
     sr: int = 16000,
     folder: str | os.PathLike[str] | None = None,
     seed: int = 0,
@@ -149,6 +175,9 @@ def train_voice_activity(
         Clean recordings, as `read_talk` gives them.
     recipe
         None: ``VoiceActivityRecipe()``.
+    noise
+        Recordings without speech, as `read_noise` gives them, that half of the noise is of; without any, all of it is
+        synthetic.
     sr
         Their sample rate, Hz.
     folder, seed, epochs, threads, resume, progress
@@ -176,9 +205,9 @@ def train_voice_activity(
         raise ParameterError("talk is empty; it must have at least one recording")
     epochs = chosen.epochs if epochs is None else positive_int("epochs", epochs)
     training = Training(
-        talk, chosen, sr, epochs=epochs, folder=None if folder is None else Path(folder), seed=count("seed", seed),
-        threads=min(2, cpus()) if threads is None else positive_int("threads", threads), resume=resume,
-        progress=progress,
+        talk, noise, chosen, sr, epochs=epochs, folder=None if folder is None else Path(folder),
+        seed=count("seed", seed), threads=min(2, cpus()) if threads is None else positive_int("threads", threads),
+        resume=resume, progress=progress,
     )  # fmt: skip
     model, normalisation = training.all()
     notes = {
@@ -187,6 +216,7 @@ def train_voice_activity(
         "seed": seed,
         "hours": round(sum(len(one.audio) for one in talk) / sr / 3600, 4),
         "recordings": len(talk),
+        "noise_recordings": len(noise),
         "wavenetlite": __version__,
         **(info or {}),
     }
@@ -197,10 +227,11 @@ class Training:
     """The training of the networks of one detector; parameters are those of `train_voice_activity`."""
 
     def __init__(
-        self, talk: Sequence[Talk], recipe: VoiceActivityRecipe, sr: int, *, epochs: int, folder: Path | None,
-        seed: int, threads: int, resume: bool, progress: bool,
+        self, talk: Sequence[Talk], noise: Sequence[Floats], recipe: VoiceActivityRecipe, sr: int, *, epochs: int,
+        folder: Path | None, seed: int, threads: int, resume: bool, progress: bool,
     ) -> None:  # fmt: skip
         self.talk, self.recipe, self.sr, self.epochs, self.folder = talk, recipe, sr, epochs, folder
+        self.maker = SceneMaker(sr, **recipe.scene, recorded=RecordedNoises(noise, sr) if len(noise) else None)
         self.seed, self.threads, self.resume, self.progress = seed, threads, resume, progress
         self.features = features_at(recipe.features, sr)
         positive_int("members", recipe.members)
@@ -222,7 +253,7 @@ class Training:
         recipe = self.recipe
         with Bar(self.progress, f"scenes{self.of(number)}") as bar:
             return Scenes(
-                self.talk, SceneMaker(self.sr, **recipe.scene), self.features, recipe.scenes,
+                self.talk, self.maker, self.features, recipe.scenes,
                 normalisation=normalisation, seed=self.seed_of(number), threads=self.threads, progress=bar.share,
             )  # fmt: skip
 

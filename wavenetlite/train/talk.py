@@ -14,10 +14,10 @@ from wavenetlite.features.normalisation import MeanVariance
 from wavenetlite.features.spec import Features
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.digests import digest
-from wavenetlite.support.errors import ParameterError
-from wavenetlite.train.augment import Equalise, Generator, Reverb, fourier, take_periodic
+from wavenetlite.train.augment import Equalise, Generator, Reverb, fourier
 from wavenetlite.train.batches import Batch, Integers, all_of
 from wavenetlite.train.noises import NOISES
+from wavenetlite.train.recorded_noises import NoiseOf, RecordedNoises, levelled
 
 UNIT_S = 0.01
 """Truth is known for units of this length."""
@@ -37,7 +37,6 @@ LEVEL_DB = 10.0
 NOISE, SPEECH, IGNORED = 0, 1, -1
 
 Truth = npt.NDArray[np.bool_]
-NoiseOf = Callable[[int, Generator], Floats]
 
 
 def levels_db(y: Floats, unit: int) -> npt.NDArray[np.float64]:
@@ -175,6 +174,8 @@ class SceneMaker:
     rt60_ms: tuple[float, float] = (60.0, 600.0)
     direct_db: tuple[float, float] = (-2.0, 15.0)
     echoes: bool = False
+    recorded: RecordedNoises | None = None
+    recorded_share: float = 0.5
 
     @property
     def unit(self) -> int:
@@ -182,7 +183,7 @@ class SceneMaker:
         return round(UNIT_S * self.sr)
 
     def scene(self, talk: Sequence[Talk], rng: Generator, noise_of: NoiseOf | None = None) -> Scene:
-        """One scene; `noise_of` gives its noise, None: of `NOISES`."""
+        """One scene; `noise_of` gives its noise, None: `noise`."""
         units = round(self.seconds / UNIT_S)
         speech = np.zeros(units * self.unit, np.float32)
         truth, doubt = np.zeros(units, np.bool_), np.zeros(units, np.bool_)
@@ -234,10 +235,9 @@ class SceneMaker:
 
     def noise(self, n: int, rng: Generator) -> Floats:
         """One noise, or two, of which the second may begin or end in the middle."""
-        kinds = list(NOISES.values())
-        made = levelled(kinds[int(rng.integers(len(kinds)))](n, self.sr, rng))
+        made = levelled(self.one_noise(n, rng))
         if rng.random() < 0.4:
-            other = levelled(kinds[int(rng.integers(len(kinds)))](n, self.sr, rng))
+            other = levelled(self.one_noise(n, rng))
             cut = int(rng.integers(n))
             if rng.random() < 0.6:
                 other[:cut] = 0
@@ -245,6 +245,13 @@ class SceneMaker:
                 other[cut:] = 0
             made += other * np.float32(10 ** (rng.uniform(-15, 15) / 20))
         return made
+
+    def one_noise(self, n: int, rng: Generator) -> Floats:
+        """A recorded noise or a synthetic one."""
+        if self.recorded is not None and rng.random() < self.recorded_share:
+            return self.recorded(n, rng)
+        kinds = list(NOISES.values())
+        return kinds[int(rng.integers(len(kinds)))](n, self.sr, rng)
 
     def band_limited(self, y: Floats, rng: Generator) -> Floats:
         """Without what is above or below random limits."""
@@ -255,25 +262,6 @@ class SceneMaker:
         spectrum *= 1 / (1 + np.exp(np.clip((f - high) / 80, -50, 50))) / (1 + np.exp(np.clip((low - f) / 20, -50, 50)))
         limited: Floats = fourier().irfft(spectrum, n_fft)[: len(y)].astype(np.float32)
         return limited
-
-
-def levelled(noise: Floats) -> Floats:
-    """The noise with a mean square of 1."""
-    made: Floats = noise / np.float32(max(float(np.sqrt(np.square(noise).mean())), 1e-9))
-    return made
-
-
-def recorded_noise(recordings: Sequence[Floats]) -> NoiseOf:
-    """Noise of random recordings, one after the other, each at the same level."""
-    usable = [levelled(one) for one in recordings if len(one) and np.square(one).mean() > 1e-9]
-    if not usable:
-        raise ParameterError("recordings of noise are empty or silent; at least one must be neither")
-
-    def noise(n: int, rng: Generator) -> Floats:
-        one = usable[int(rng.integers(len(usable)))]
-        return take_periodic(one, int(rng.integers(len(one))), n)
-
-    return noise
 
 
 class Scenes:
