@@ -53,7 +53,7 @@ class VoiceActivityRecipe:
         Of :func:`wavenetlite.train.fit`, with a cosine schedule.
     members
         Networks whose mean is the detector, see :func:`wavenetlite.recipes.members.mean_of_members`; each learns from
-        scenes of its own.
+        scenes of its own, and every other one of recorded noise, where there is some.
     detector
         Options of :class:`wavenetlite.Detector`: when speech begins.
     integers
@@ -76,7 +76,7 @@ class VoiceActivityRecipe:
     weight_decay: float = 0.01
     ema: float = 0.995
     shards: int = 1
-    members: int = 2
+    members: int = 3
     detector: Mapping[str, Any] = field(default_factory=lambda: {
         "threshold": 0.5, "release": 0.3, "smoothing_ms": 0.0, "min_duration_ms": 60.0, "refractory_ms": 0.0
     })  # fmt: skip
@@ -176,8 +176,8 @@ def train_voice_activity(
     recipe
         None: ``VoiceActivityRecipe()``.
     noise
-        Recordings without speech, as `read_noise` gives them, that half of the noise is of; without any, all of it is
-        synthetic.
+        Recordings without speech, as `read_noise` gives them. The first network and every other one after it learn in
+        them and in synthetic noise, half each, the others in synthetic noise alone: so they mistake different things.
     sr
         Their sample rate, Hz.
     folder, seed, epochs, threads, resume, progress
@@ -231,7 +231,7 @@ class Training:
         folder: Path | None, seed: int, threads: int, resume: bool, progress: bool,
     ) -> None:  # fmt: skip
         self.talk, self.recipe, self.sr, self.epochs, self.folder = talk, recipe, sr, epochs, folder
-        self.maker = SceneMaker(sr, **recipe.scene, recorded=RecordedNoises(noise, sr) if len(noise) else None)
+        self.recorded = RecordedNoises(noise, sr) if len(noise) else None
         self.seed, self.threads, self.resume, self.progress = seed, threads, resume, progress
         self.features = features_at(recipe.features, sr)
         positive_int("members", recipe.members)
@@ -251,9 +251,10 @@ class Training:
     def scenes(self, number: int, normalisation: MeanVariance | None = None) -> Scenes:
         """What a network learns from, the first is number 1."""
         recipe = self.recipe
+        recorded = self.recorded if number % 2 else None  # those that heard other noise mistake other things
         with Bar(self.progress, f"scenes{self.of(number)}") as bar:
             return Scenes(
-                self.talk, self.maker, self.features, recipe.scenes,
+                self.talk, SceneMaker(self.sr, **recipe.scene, recorded=recorded), self.features, recipe.scenes,
                 normalisation=normalisation, seed=self.seed_of(number), threads=self.threads, progress=bar.share,
             )  # fmt: skip
 
