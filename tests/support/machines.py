@@ -1,4 +1,4 @@
-"""What the catalogue's networks, features and the bundled classifiers give on two machines, compared.
+"""What the catalogue's networks, features and the bundled models give on two machines, compared.
 
 As a program: ``machines.py write FOLDER`` writes outputs, whole and streamed, with a snapshot in the middle;
 ``machines.py compare FOLDER`` computes them again, goes on from those snapshots, says what differs in a bit, and then
@@ -20,7 +20,7 @@ FRAMES, HALF = 157, 80
 
 
 class Work:
-    """One signal through a network, a feature or a classifier."""
+    """One signal through a network, a feature, a classifier or a vocoder."""
 
     def __init__(self, offline, open_stream, x, c=None):
         self.offline, self.open_stream, self.x, self.c = offline, open_stream, x, c
@@ -69,8 +69,16 @@ def feature(make, y):
     return Work(lambda: spec(y), spec.stream, y)
 
 
-def classifier(name):
-    clf = wl.load(name)
+def bundled(name):
+    """A classifier on noise, or a vocoder on the frames of noise."""
+    loaded = wl.load(name)
+    if not isinstance(loaded, wl.Vocoder):
+        return classifier(loaded)
+    frames = loaded.analyse((0.1 * np.random.default_rng(0).standard_normal(2 * loaded.sr)).astype(np.float32))
+    return Work(lambda: loaded.speak(frames), loaded.stream, frames)
+
+
+def classifier(clf):
     y = (0.1 * np.random.default_rng(0).standard_normal(2 * clf.sr)).astype(np.float32)
     return Work(lambda: clf.predict(y, sr=clf.sr).probabilities, lambda: clf.stream(sr=clf.sr), y)
 
@@ -81,7 +89,7 @@ def every_work():
     for name, make in features_catalogue.SPECS.items():
         for kind, y in features_catalogue.SIGNALS.items():
             yield f"feature {name}, {kind}", lambda make=make, y=y: feature(make, y)
-    yield from ((f"classifier {name}", lambda name=name: classifier(name)) for name in wl.models.names())
+    yield from ((f"bundled {name}", lambda name=name: bundled(name)) for name in wl.models.names())
 
 
 def write(folder):
@@ -104,7 +112,7 @@ def compare(folder):
                 wrong.append(f"{name}: goes on otherwise from the other machine's snapshot")
         except wl.SnapshotError as error:
             wrong.append(f"{name}: {error}")
-    print(f"{count} networks, features and classifiers under {wl.isa()}; {len(wrong)} differences")
+    print(f"{count} networks, features and bundled models under {wl.isa()}; {len(wrong)} differences")
     return wrong
 
 
