@@ -41,8 +41,8 @@ class BlockSpectrogram(Features):
     Notes
     -----
     ``numpy.fft.rfft`` in float64, then float32: spectrum i of a block lies in channels ``i * (n_fft // 2 + 1)`` and on.
-    NumPy's transform rounds otherwise on arm64 than on x86-64: there, magnitudes that are nearly 0 beside the others can
-    differ, unlike the outputs of all other features.
+    NumPy's transform rounds otherwise on arm64 than on x86-64: magnitudes that are nearly 0 beside the others can differ
+    there, unlike the outputs of all other features.
 
     Examples
     --------
