@@ -41,7 +41,7 @@ class BlockSpectrogram(Features):
     Notes
     -----
     ``numpy.fft.rfft`` in float64, then float32: spectrum i of a block lies in channels ``i * (n_fft // 2 + 1)`` and on.
-    NumPy's transform rounds otherwise on arm64 than on x86-64: magnitudes that are nearly 0 beside the others can differ
+    NumPy's transform rounds otherwise on arm64 than on x86-64: magnitudes that are nearly 0 beside others can differ
     there, unlike the outputs of all other features.
 
     Examples
