@@ -121,8 +121,10 @@ def test_noise_is_read_from_folders(tmp_path):
     noise = 0.1 * np.random.default_rng(0).standard_normal(8000).astype(np.float32)
     (tmp_path / "_noise_").mkdir()
     audio.write(tmp_path / "_noise_" / "a.wav", noise, 8000)
-    (one,) = read_noise([tmp_path])
-    assert len(one) == 16000 and one.dtype == np.float32
+    audio.write(tmp_path / "b.aiff", noise, 8000)
+    (tmp_path / "notes.txt").write_text("wind")
+    one, other = read_noise([tmp_path])
+    assert len(one) == len(other) == 16000 and one.dtype == np.float32
     (tmp_path / "none").mkdir()
     with pytest.raises(wl.ParameterError, match="none' has no recording; it must be a folder with some"):
         read_noise([tmp_path / "none"])

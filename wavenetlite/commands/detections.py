@@ -12,6 +12,7 @@ from wavenetlite.commands.output import note, progress, say, say_json
 from wavenetlite.commands.pictures import picture
 from wavenetlite.commands.places import check_file
 from wavenetlite.commands.shared import add_vad, gated, trained_on
+from wavenetlite.corpora.layouts import audio_below
 from wavenetlite.corpora.utterances import Utterance, Utterances, read_utterances
 from wavenetlite.evaluation.clips import block_samples
 from wavenetlite.evaluation.detections import report
@@ -22,7 +23,6 @@ from wavenetlite.formats.classifiers import load_classifier
 from wavenetlite.storage import opening
 from wavenetlite.support.errors import ParameterError
 
-AUDIO = (".flac", ".wav", ".ogg", ".mp3")
 ABOUT = """\
 Detect the words in a folder of longer recordings, whose manifest.jsonl gives
 words and times. Prints, for each word and for all together, the false rejects
@@ -115,9 +115,9 @@ def files(folder: str) -> list[Path]:
     """The audio files in a folder and below it, in the order of their names."""
     if not Path(folder).is_dir():
         raise UsageError(f"--other {folder}: there is no such folder")
-    found = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in AUDIO)
+    found = audio_below(Path(folder))
     if not found:
-        raise UsageError(f"--other {folder}: has no audio files ({', '.join(AUDIO)})")
+        raise UsageError(f"--other {folder}: has no audio files; it must have some")
     return found
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from wavenetlite import audio
 from wavenetlite.audio.scale import scale_problem
 from wavenetlite.corpora.clips import PARTS, Corpus
-from wavenetlite.corpora.layouts import SILENCE, UNKNOWN, is_audio, readable
+from wavenetlite.corpora.layouts import SILENCE, UNKNOWN, audio_below, readable
 from wavenetlite.corpora.lazy_audio import LazyAudio
 from wavenetlite.corpora.signals import digest_of_file
 from wavenetlite.support.arrays import Floats
@@ -218,7 +218,7 @@ def files_in(folder: Path) -> list[Path]:
         return [folder]
     if not folder.is_dir():
         raise ParameterError(f"background={shown(folder)}: there is no such folder or file")
-    paths = sorted(path for path in folder.rglob("*") if is_audio(path.name) and path.is_file())
+    paths = audio_below(folder)
     if not paths:
         raise ParameterError(f"background={shown(folder)} has no audio files; it must have some")
     return paths

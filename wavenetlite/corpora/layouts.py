@@ -99,6 +99,11 @@ def is_audio(name: str) -> bool:
     return not name.startswith(".") and has_audio_ending(name)
 
 
+def audio_below(folder: Path) -> list[Path]:
+    """The audio files in a folder and below it, sorted."""
+    return sorted(path for path in folder.rglob("*") if is_audio(path.name) and path.is_file())
+
+
 def has_audio_ending(name: str) -> bool:
     before, dot, ending = name.rpartition(".")
     if not before.strip("."):

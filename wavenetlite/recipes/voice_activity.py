@@ -11,6 +11,7 @@ from typing import Any
 
 from wavenetlite import audio
 from wavenetlite.classifier.classifier import AudioClassifier
+from wavenetlite.corpora.layouts import audio_below
 from wavenetlite.detection.detector import Detector
 from wavenetlite.features import MeanVariance
 from wavenetlite.nn import Activation, BatchNorm, Conv1d, Linear, Module, Residual, Sequential
@@ -150,7 +151,7 @@ def sounds_in(folder: str | os.PathLike[str]) -> list[Path]:
     place = Path(folder)
     if not place.is_dir():
         raise ParameterError(f"folder={str(folder)!r}: there is no such folder")
-    return sorted(path for path in place.rglob("*") if path.suffix.lower() in (".flac", ".wav", ".ogg", ".mp3"))
+    return audio_below(place)
 
 
 def train_voice_activity(

@@ -12,7 +12,7 @@ import numpy as np
 
 from wavenetlite import audio
 from wavenetlite.corpora.background import SCALE, Background
-from wavenetlite.corpora.layouts import is_audio
+from wavenetlite.corpora.layouts import audio_below
 from wavenetlite.recipes.wake.speech import SR
 from wavenetlite.support.arrays import Floats
 from wavenetlite.support.errors import ParameterError, WavenetliteError
@@ -103,7 +103,7 @@ def own_files(folder: str | os.PathLike[str]) -> list[Path]:
     path = Path(folder)
     if not path.is_dir():
         raise ParameterError(f"recordings={os.fspath(folder)!r} must be a folder of recordings of the phrase")
-    found = sorted(one for one in path.rglob("*") if is_audio(one.name) and one.is_file())
+    found = audio_below(path)
     if not found:
         raise ParameterError(f"recordings={os.fspath(folder)!r} has no audio files; it must have some")
     return found
