@@ -36,6 +36,13 @@ def test_silence_is_no_noise(of):
         of([np.zeros(100, np.float32), np.zeros(0, np.float32)])
 
 
+@pytest.mark.parametrize("of", [recorded_noise, lambda recordings: RecordedNoises(recordings, SR)])
+@pytest.mark.parametrize("wrong", [np.zeros((100, 2), np.float32), np.full(100, np.nan, np.float32)])
+def test_what_is_no_signal_is_told(of, wrong):
+    with pytest.raises(wl.ParameterError, match=r"noise\[1\] has shape .* must be \(samples,\), and all of it finite"):
+        of([tone(0.2), wrong])
+
+
 def test_a_long_recording_goes_on_at_other_speeds():
     noises = RecordedNoises([tone(LONG_S + 1)], SR)
     found = []

@@ -36,6 +36,9 @@ def levelled(noise: Floats) -> Floats:
 
 def usable(recordings: Sequence[Floats]) -> list[Floats]:
     """Those that are neither empty nor silent, each at the same level."""
+    for number, one in enumerate(recordings):
+        if one.ndim != 1 or not np.isfinite(one).all():
+            raise ParameterError(f"noise[{number}] has shape {one.shape}; it must be (samples,), and all of it finite")
     made = [levelled(one) for one in recordings if len(one) and np.square(one).mean() > 1e-9]
     if not made:
         raise ParameterError("recordings of noise are empty or silent; at least one must be neither")

@@ -158,6 +158,8 @@ class SceneMaker:
     echoes
         Whether an echo counts as it would in a recording made in that room, as speech while it is loud; if not, what
         was spoken in the dry recordings is the truth, and the echo is doubtful.
+    recorded, recorded_share
+        Recordings of noise, and how often a noise is of them; the others are of `NOISES`.
     """
 
     sr: int
